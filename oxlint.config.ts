@@ -1,0 +1,119 @@
+import { defineConfig, type OxlintOverride } from 'oxlint';
+
+/**
+ * What each folder of `gateway/src` may import: itself and what stands here. Imports point down
+ * (docs/flow.md); folders of one layer do not know each other.
+ */
+const below: Record<string, string[]> = {
+  edge: ['rooms', 'presence', 'inbox', 'backplane'],
+  session: ['rooms', 'presence', 'inbox', 'backplane'],
+  ingest: ['rooms', 'presence', 'inbox', 'backplane'],
+  chat: ['rooms', 'presence', 'inbox', 'backplane'],
+  ops: ['rooms', 'presence', 'inbox', 'backplane'],
+  rooms: ['backplane'],
+  presence: ['backplane'],
+  inbox: ['backplane'],
+  backplane: [],
+};
+const leaves = ['!**/ops/metrics.js', '!**/ops/log.js', '!**/ops/tracing.js'];
+
+const roots = {
+  group: ['**/main.js', '**/app.module.js'],
+  message: 'Imports point down: nothing imports the composition root.',
+};
+const redisClient = {
+  group: ['ioredis'],
+  allowTypeImports: true,
+  message: 'Only app.module.ts makes Redis clients; take one in the constructor.',
+};
+const configValue = {
+  group: ['**/config.js'],
+  allowTypeImports: true,
+  message: 'Only the Config type is a leaf; take the value in the constructor.',
+};
+
+const arrows: OxlintOverride[] = Object.entries(below).map(([folder, lower]) => ({
+  files: [`gateway/src/${folder}/**`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            group: [
+              ...Object.keys(below)
+                .filter((other) => other !== folder && !lower.includes(other))
+                .map((other) => `../**/${other}/**`),
+              ...leaves,
+            ],
+            message: `Imports point down: ${folder}/ may not know this folder.`,
+          },
+          roots,
+          redisClient,
+          configValue,
+        ],
+      },
+    ],
+  },
+}));
+
+export default defineConfig({
+  plugins: ['typescript', 'import', 'node', 'unicorn', 'oxc', 'promise', 'vitest'],
+  categories: { correctness: 'error', suspicious: 'error' },
+  options: { typeAware: true, reportUnusedDisableDirectives: 'error' },
+  ignorePatterns: ['**/node_modules/**', '**/dist/**', 'coverage/**', '.cache/**'],
+  rules: {
+    'import/no-cycle': 'error',
+    'node/no-process-env': 'error',
+    'typescript/no-explicit-any': 'error',
+    'typescript/switch-exhaustiveness-check': 'error',
+    'no-empty': 'error',
+    'no-console': 'error',
+    'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
+    'no-restricted-properties': [
+      'error',
+      { object: 'socket', property: 'on', message: 'Only edge/ binds socket events.' },
+      { object: 'socket', property: 'once', message: 'Only edge/ binds socket events.' },
+    ],
+    // Sorting a copy, a class whose making registers it, a cast after a check: fine here.
+    'unicorn/no-array-sort': 'off',
+    'no-new': 'off',
+    'typescript/no-unsafe-type-assertion': 'off',
+    // It erases the classes that Nest injects by type.
+    'typescript/consistent-type-imports': 'off',
+  },
+  overrides: [
+    ...arrows,
+    {
+      files: ['protocol/src/**'],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            patterns: [
+              { group: ['../**', 'node:*'], message: 'protocol/ also runs in a browser.' },
+            ],
+          },
+        ],
+      },
+    },
+    {
+      files: ['gateway/src/edge/**', 'gateway/bench/**'],
+      rules: { 'no-restricted-properties': 'off' },
+    },
+    { files: ['gateway/src/config.ts'], rules: { 'node/no-process-env': 'off' } },
+    {
+      // They start the built program: the environment and the terminal are their subject.
+      files: ['tools/**', 'gateway/test/**', 'gateway/bench/**', '*.config.ts'],
+      rules: { 'node/no-process-env': 'off', 'no-console': 'off' },
+    },
+    {
+      files: ['**/*.test.ts', 'gateway/test/**', 'gateway/bench/**'],
+      rules: {
+        'max-lines': 'off',
+        'no-restricted-imports': 'off',
+        'no-restricted-properties': 'off',
+      },
+    },
+  ],
+});

@@ -1,0 +1,26 @@
+/** A suite of tests: one project of vitest, one line in the report of `make test`. */
+export interface Suite {
+  name: string;
+  include: string[];
+  /** Starts whole nodes and may use all of the machine: its files run one after the other. */
+  serial?: boolean;
+  /** Programs without which the suite is reported as not run; under `CI=1` that is a failure. */
+  needs?: string[];
+}
+
+export const suites: Suite[] = [
+  { name: 'unit', include: ['protocol/src/**/*.test.ts', 'gateway/src/**/*.test.ts'] },
+  { name: 'tools', include: ['tools/**/*.test.ts'] },
+  {
+    name: 'contract',
+    include: ['gateway/test/contract/**/*.test.ts'],
+    needs: ['redis-server'],
+  },
+  {
+    name: 'nodes',
+    include: ['gateway/test/nodes/**/*.test.ts'],
+    serial: true,
+    needs: ['redis-server', 'redis-sentinel'],
+  },
+  { name: 'abuse', include: ['gateway/test/abuse/**/*.test.ts'], serial: true },
+];
