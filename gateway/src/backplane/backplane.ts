@@ -1,0 +1,114 @@
+import type { ServerOptions } from 'socket.io';
+import type { Registry } from './registry.js';
+import type { Session } from './session.js';
+
+/** An event on its way to sessions, cluster-wide. */
+export interface Publication {
+  readonly namespace: string;
+  /** Room names, or `*` for everyone in the namespace. A session in two of them gets one copy. */
+  readonly to: readonly string[] | '*';
+  /** Rooms whose sessions are left out. */
+  readonly except?: readonly string[];
+  /** Session that is left out (a sender). */
+  readonly exceptSession?: string;
+  readonly event: string;
+  readonly args: readonly unknown[];
+  /** A session that is not ready may miss it, and it is not recovered. */
+  readonly volatile?: boolean;
+}
+
+/** Room membership of users, changed on every node that has a session of theirs. */
+export interface Relocation {
+  readonly namespace: string;
+  readonly action: 'join' | 'leave';
+  readonly users: readonly string[];
+  readonly room: string;
+}
+
+/** An earlier session that asks to be continued, before anything of it is given back. */
+export interface LostSession {
+  readonly userId: string;
+  /** Room names. */
+  readonly rooms: readonly string[];
+}
+
+/** What a continued session gets, all in one tick. */
+export interface RecoveredSession {
+  readonly id: string;
+  /** Room names that were allowed again. */
+  readonly rooms: readonly string[];
+  /** Arguments of each missed event, name first, its offset last, in order. */
+  readonly missed: readonly unknown[][];
+}
+
+export interface BackplaneHealth {
+  /** False while Redis cannot be reached (or answers too late). `memory` is always up. */
+  readonly up: boolean;
+  /** Milliseconds since the epoch of the last change. */
+  readonly since: number;
+  /** Why it is away; never carries a URL or password. */
+  readonly reason: string | undefined;
+  /** About Redis' own settings: eviction policy, AOF, memory near its limit. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * What carries an event from the node that took it to the nodes that hold its sessions, and who is
+ * where. `memory`, `streams`, `pubsub` (and `mailbox`, our own) stand behind it; one contract suite
+ * runs over all. Nobody outside calls `io.emit`: it swallows failures.
+ */
+export interface Backplane {
+  readonly kind: 'memory' | 'streams' | 'pubsub';
+  /** Names this node in the cluster; new at every start. */
+  readonly nodeId: string;
+  /** Whether lost sessions can be continued. */
+  readonly recovers: boolean;
+  /** For the Socket.IO server: its adapter, and connection state recovery when it recovers. */
+  readonly serverOptions: Pick<Partial<ServerOptions>, 'adapter' | 'connectionStateRecovery'>;
+  readonly registry: Registry;
+
+  /** Connects and takes the node's lease. Does not fail while Redis is away: it goes on trying. */
+  start(): Promise<void>;
+  /** Gives up the lease and closes connections; sessions are expected to be closed already. */
+  close(): Promise<void>;
+
+  health(): BackplaneHealth;
+  onHealthChange(listener: (health: BackplaneHealth) => void): void;
+
+  /**
+   * Delivers to every session addressed, on every node, this one included.
+   * @returns the id that the backplane gave it, when it gives ids
+   * @throws GatewayError `backplane_unavailable` when it was not accepted in time: nothing was
+   *   delivered on this node, other nodes may still receive it
+   */
+  publish(publication: Publication): Promise<string | undefined>;
+  /** Delivers to sessions of this node only, at once. */
+  deliverLocally(publication: Publication): void;
+  /** @throws GatewayError `backplane_unavailable` */
+  relocate(relocation: Relocation): Promise<void>;
+
+  /** Resolves when events published after it to these rooms will arrive. */
+  join(session: Session, rooms: readonly string[]): Promise<void>;
+  leave(session: Session, rooms: readonly string[]): Promise<void>;
+
+  /** The namespace's position now, for a session that has received nothing yet. */
+  offset(namespace: string): string | undefined;
+  /**
+   * Continues an earlier session. Taken once: a second call with the same pid gets undefined.
+   * @param pid the private session id that the client was given
+   * @param offset position of the last event that it received
+   * @param decide the rooms that it may still be in; undefined discards the session (another user)
+   * @returns undefined when unknown, too old or discarded; never rejects
+   */
+  recover(
+    namespace: string,
+    pid: string,
+    offset: string,
+    decide: (lost: LostSession) => readonly string[] | undefined,
+  ): Promise<RecoveredSession | undefined>;
+}
+
+/** What Socket.IO persists of a session: written by `edge/`, read back by `recover`. */
+export interface SessionData {
+  userId: string;
+}
