@@ -25,20 +25,13 @@ export interface Relocation {
   readonly room: string;
 }
 
-/** An earlier session that asks to be continued, before anything of it is given back. */
+/** An earlier session that may be continued. Nothing of it is given before the token is verified. */
 export interface LostSession {
+  /** The continued session keeps it. */
+  readonly id: string;
   readonly userId: string;
   /** Room names. */
   readonly rooms: readonly string[];
-}
-
-/** What a continued session gets, all in one tick. */
-export interface RecoveredSession {
-  readonly id: string;
-  /** Room names that were allowed again. */
-  readonly rooms: readonly string[];
-  /** Arguments of each missed event, name first, its offset last, in order. */
-  readonly missed: readonly unknown[][];
 }
 
 export interface BackplaneHealth {
@@ -94,18 +87,26 @@ export interface Backplane {
   /** The namespace's position now, for a session that has received nothing yet. */
   offset(namespace: string): string | undefined;
   /**
-   * Continues an earlier session. Taken once: a second call with the same pid gets undefined.
+   * Takes an earlier session, once: a second call with the same pid gets undefined. Not using what
+   * it returns discards the session.
    * @param pid the private session id that the client was given
-   * @param offset position of the last event that it received
-   * @param decide the rooms that it may still be in; undefined discards the session (another user)
-   * @returns undefined when unknown, too old or discarded; never rejects
+   * @returns undefined when unknown or too old, or while Redis is away; never rejects
    */
-  recover(
+  claim(namespace: string, pid: string): Promise<LostSession | undefined>;
+  /**
+   * What a claimed session missed: arguments of each event, name first and its offset last, in
+   * order. Nothing addressed to these rooms falls between the result and what is delivered live to
+   * sockets that join them before control goes back to the event loop.
+   * @param offset position of the last event that it received
+   * @param rooms the rooms that it may still be in, of those it had
+   * @returns undefined when that is too long ago to know; never rejects
+   */
+  missed(
     namespace: string,
-    pid: string,
+    lost: LostSession,
     offset: string,
-    decide: (lost: LostSession) => readonly string[] | undefined,
-  ): Promise<RecoveredSession | undefined>;
+    rooms: readonly string[],
+  ): Promise<unknown[][] | undefined>;
 }
 
 /** What Socket.IO persists of a session: written by `edge/`, read back by `recover`. */

@@ -48,7 +48,9 @@ export interface UserPage {
  */
 export interface Registry {
   /**
-   * Adds a session. Undefined while Redis is away: it is written later and the listener told.
+   * Adds a session. A continued session keeps its id and may come while the node that lost it still
+   * has it: the newest connect owns the id, and a disconnect by a former owner removes nothing.
+   * Undefined while Redis is away: it is written later and the listener told.
    * @param maxSessions of the user, cluster-wide
    * @throws GatewayError `user_limit`
    */
@@ -61,11 +63,7 @@ export interface Registry {
    * Removes a session. Undefined while Redis is away (made good later).
    * @param graceMs how long the user still counts as online when it was the last; 0 = gone at once
    */
-  disconnect(
-    namespace: string,
-    sessionId: string,
-    graceMs: number,
-  ): Promise<Departure | undefined>;
+  disconnect(namespace: string, sessionId: string, graceMs: number): Promise<Departure | undefined>;
   /** Changed user name or roles of a connected session (token refresh). */
   update(namespace: string, session: SessionRecord): Promise<void>;
 
