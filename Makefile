@@ -1,0 +1,38 @@
+# Every target is a thin line over an npm script; packages are installed first where they are missing.
+.DEFAULT_GOAL := help
+.PHONY: help run cluster config test bench verify generate clean
+
+packages := node_modules/.package-lock.json
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: $(packages) ## start one gateway in development mode; Ctrl-C stops it
+	@npm run --silent start
+
+cluster: $(packages) ## start a Redis and three gateway nodes on it; Ctrl-C stops them
+	@npm run --silent cluster
+
+config: $(packages) ## print the configuration that `make run` would use, secrets masked
+	@npm run --silent config
+
+test: $(packages) ## build and run every suite (one: make test SUITE=unit)
+	@npm run --silent test -- $(SUITE)
+
+bench: $(packages) ## measure the gateway against a stock Nest + Socket.IO one
+	@npm run --silent bench
+
+verify: $(packages) ## check format, lint, types and generated files
+	@npm run --silent verify
+
+generate: $(packages) ## write the generated files anew
+	@npm run --silent generate
+
+clean: ## remove what was built and fetched
+	rm -rf node_modules */node_modules */dist .cache coverage
+
+# `npm ci` where there is nothing yet; else only what changed, and never the lock file.
+$(packages): package-lock.json
+	@echo 'Installing packages (about half a minute)'
+	@if [ -e $@ ]; then npm install --no-save --loglevel=error; else npm ci --loglevel=error; fi
+	@touch $@

@@ -1,0 +1,27 @@
+/**
+ * `make generate` writes the generated files anew; with `--check` it only says which of them are
+ * not what the sources give, and fails. A new one is a line in `targets`.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { renderConfigTable } from '../gateway/dist/config-docs.js';
+
+const targets: Record<string, () => string | Promise<string>> = {
+  'docs/configuration.md': renderConfigTable,
+};
+
+const check = process.argv.includes('--check');
+const root = join(import.meta.dirname, '..');
+
+for (const [path, render] of Object.entries(targets)) {
+  const file = join(root, path);
+  const text = await render();
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) continue;
+  if (check) {
+    console.error(`${path} is not what its source gives: run \`make generate\` and commit it`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(file, text);
+    console.log(`wrote ${path}`);
+  }
+}
