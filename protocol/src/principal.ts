@@ -23,3 +23,10 @@ export interface Principal {
 export function userOf(principal: Principal): User {
   return { id: principal.userId, username: principal.username, roles: [...principal.roles] };
 }
+
+/** Whether one of the roles is enough; `*` is anyone. Permissions compare roles without case. */
+export function hasRole(principal: Principal, roles: readonly string[]): boolean {
+  if (roles.includes('*')) return true;
+  const wanted = new Set(roles.map((role) => role.toLowerCase()));
+  return principal.roles.some((role) => wanted.has(role.toLowerCase()));
+}
