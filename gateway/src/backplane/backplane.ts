@@ -77,6 +77,8 @@ export interface Backplane {
   publish(publication: Publication): Promise<string | undefined>;
   /** Delivers to sessions of this node only, at once. */
   deliverLocally(publication: Publication): void;
+  /** Whether a session of this node is in the room: known without Redis (`adapter.rooms`). */
+  hasLocal(namespace: string, room: string): boolean;
   /** @throws GatewayError `backplane_unavailable` */
   relocate(relocation: Relocation): Promise<void>;
 

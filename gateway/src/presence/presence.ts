@@ -1,0 +1,180 @@
+import { hasRole, userOf, type Principal, type User } from '@streamgate/protocol/principal';
+import { userRoom } from '@streamgate/protocol/rooms';
+import type {
+  ActiveUser,
+  ActiveUsers,
+  ServerEventName,
+  ServerPayload,
+  UsersStats,
+} from '@streamgate/protocol/server-events';
+import type { Backplane } from '../backplane/backplane.js';
+import { announce } from '../backplane/forward.js';
+import type { Arrival } from '../backplane/registry.js';
+import type { Session } from '../backplane/session.js';
+import type { Config } from '../config.js';
+import { metrics } from '../ops/metrics.js';
+
+/** A page of a list. */
+export interface Page {
+  /** How many users; `STREAMGATE_PAGE_SIZE` unless given. */
+  readonly limit?: number | undefined;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+/** Who is connected, cluster-wide, and telling the others who comes and goes. */
+export class Presence {
+  constructor(
+    private readonly config: Pick<
+      Config,
+      'announceMaxUsers' | 'maxSessionsPerUser' | 'offlineSeconds' | 'pageSize' | 'presenceRoles'
+    >,
+    private readonly backplane: Backplane,
+  ) {
+    backplane.registry.listen({
+      arrived: (namespace, user, users) => this.announce('online', namespace, user, users),
+      departed: (namespace, user, users) => this.announce('offline', namespace, user, users),
+    });
+  }
+
+  /**
+   * Registers a session. Undefined while the backplane is away: it is made good later.
+   * @param session `connectedAt` in milliseconds since the epoch
+   * @throws GatewayError `user_limit`
+   */
+  arrive(
+    namespace: string,
+    session: { id: string; principal: Principal; connectedAt: number },
+  ): Promise<Arrival | undefined> {
+    return this.backplane.registry.connect(
+      namespace,
+      { id: session.id, user: userOf(session.principal), connectedAt: session.connectedAt },
+      this.config.maxSessionsPerUser,
+    );
+  }
+
+  /** Tells the others of a user's first session; with no arrival the registry tells later. */
+  announceArrival(namespace: string, principal: Principal, arrival: Arrival | undefined): void {
+    if (arrival?.first) this.announce('online', namespace, userOf(principal), arrival.users);
+  }
+
+  /**
+   * Removes a session; tells the others when the user is gone with it.
+   * @param onPurpose the client said so: gone at once. Else the user counts as online for
+   *   `STREAMGATE_OFFLINE_SECONDS` more, and the registry tells when they are over
+   */
+  async depart(
+    session: Pick<Session, 'id' | 'namespace' | 'principal'>,
+    onPurpose: boolean,
+  ): Promise<void> {
+    const departure = await this.backplane.registry.disconnect(
+      session.namespace,
+      session.id,
+      onPurpose ? 0 : this.config.offlineSeconds * 1000,
+    );
+    if (departure?.last)
+      this.announce('offline', session.namespace, userOf(session.principal), departure.users);
+  }
+
+  /** After a token refresh: lists show the new user name and roles. */
+  changed(session: Session): Promise<void> {
+    return this.backplane.registry.update(session.namespace, {
+      id: session.id,
+      user: userOf(session.principal),
+      connectedAt: session.connectedAt,
+    });
+  }
+
+  /** @throws GatewayError `backplane_unavailable`, `invalid_payload` for a malformed cursor */
+  async activeUsers(namespace: string, page: Page): Promise<ActiveUsers> {
+    const { users, count, nextCursor } = await this.list(namespace, page);
+    return { users: [...users], count, ...(nextCursor !== undefined && { nextCursor }) };
+  }
+
+  /** @throws GatewayError `backplane_unavailable`, `invalid_payload` for a malformed cursor */
+  async stats(namespace: string, page: Page): Promise<UsersStats> {
+    const [{ users, count, nextCursor }, usersByRole] = await Promise.all([
+      this.list(namespace, page),
+      this.backplane.registry.countByRole(namespace),
+    ]);
+    return {
+      totalUsers: count,
+      usersByRole,
+      connectionTimes: users.map(({ id, username, connectedAt }) => ({
+        userId: id,
+        username,
+        connectedAt,
+      })),
+      ...(nextCursor !== undefined && { nextCursor }),
+    };
+  }
+
+  /** Undefined when not online. @throws GatewayError `backplane_unavailable` */
+  find(namespace: string, userId: string): Promise<ActiveUser | undefined> {
+    return this.backplane.registry.find(namespace, userId);
+  }
+
+  /** Who of them is online, in the order given. @throws GatewayError `backplane_unavailable` */
+  areOnline(namespace: string, userIds: readonly string[]): Promise<boolean[]> {
+    return this.backplane.registry.areOnline(namespace, userIds);
+  }
+
+  /**
+   * Whether a message to the user can arrive: somebody online, or while the backplane is away
+   * somebody on this node.
+   * @throws GatewayError `backplane_unavailable` when nobody knows
+   */
+  async canReach(namespace: string, userId: string): Promise<boolean> {
+    try {
+      const [online = false] = await this.areOnline(namespace, [userId]);
+      return online;
+    } catch (error) {
+      if (this.backplane.hasLocal(namespace, userRoom(userId))) return true;
+      throw error;
+    }
+  }
+
+  /** Whether the principal may list who is connected. */
+  mayList(principal: Principal): boolean {
+    return hasRole(principal, this.config.presenceRoles);
+  }
+
+  private list(namespace: string, { limit = this.config.pageSize, cursor }: Page) {
+    return this.backplane.registry.list(namespace, limit, cursor);
+  }
+
+  /** Telling everyone costs the square of their number: above the limit nobody is told. */
+  private announce(
+    status: 'online' | 'offline',
+    namespace: string,
+    user: User,
+    users: number,
+  ): void {
+    if (users > this.config.announceMaxUsers) {
+      metrics.announcementsSuppressed.add();
+      return;
+    }
+    const timestamp = new Date().toISOString();
+    this.tell(namespace, user, status === 'online' ? 'user-connected' : 'user-disconnected', {
+      user,
+      timestamp,
+      activeUsersCount: users,
+    });
+    this.tell(namespace, user, 'user_presence', { userId: user.id, status, timestamp });
+  }
+
+  private tell<E extends ServerEventName>(
+    namespace: string,
+    user: User,
+    event: E,
+    payload: ServerPayload<E>,
+  ): void {
+    announce(this.backplane, {
+      namespace,
+      to: '*',
+      except: [userRoom(user.id)],
+      event,
+      args: [payload],
+    });
+  }
+}

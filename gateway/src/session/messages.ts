@@ -1,0 +1,47 @@
+import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import type { ClientPayload } from '@streamgate/protocol/client-events';
+import { GatewayError } from '@streamgate/protocol/errors';
+import { userOf } from '@streamgate/protocol/principal';
+import { userRoom } from '@streamgate/protocol/rooms';
+import type { Delivered, ServerPayload } from '@streamgate/protocol/server-events';
+import type { Session } from '../backplane/session.js';
+import { Presence } from '../presence/presence.js';
+import { Rooms } from '../rooms/rooms.js';
+
+/** What people say to everyone, to one user, in a room: document 3. */
+@WebSocketGateway()
+export class MessagesGateway {
+  constructor(
+    private readonly rooms: Rooms,
+    private readonly presence: Presence,
+  ) {}
+
+  @SubscribeMessage('send-message')
+  async send(session: Session, { message, to }: ClientPayload<'send-message'>): Promise<Delivered> {
+    const words = wordsOf(session, message);
+    if (to === undefined)
+      return this.rooms.speak(session, { to: '*', event: 'broadcast-message', args: [words] });
+    if (!(await this.presence.canReach(session.namespace, to)))
+      throw new GatewayError('user_offline');
+    return this.rooms.speak(session, {
+      to: [userRoom(to)],
+      event: 'private-message',
+      args: [words],
+    });
+  }
+
+  @SubscribeMessage('room-message')
+  sendToRoom(
+    session: Session,
+    { room, message }: ClientPayload<'room-message'>,
+  ): Promise<Delivered> {
+    return this.rooms.speakIn(session, room, 'room-message', {
+      ...wordsOf(session, message),
+      room,
+    });
+  }
+}
+
+function wordsOf(session: Session, message: string): ServerPayload<'private-message'> {
+  return { from: userOf(session.principal), message, timestamp: new Date().toISOString() };
+}
