@@ -1,12 +1,5 @@
 /** `make config`: the effective configuration as `make run` would have it, secrets masked. */
-import { ConfigError, printable, readConfig } from '../gateway/dist/config.js';
+import { printConfig } from '../gateway/dist/config-print.js';
 import { developmentDefaults } from './development.ts';
 
-try {
-  const config = readConfig({ ...process.env, ...developmentDefaults(process.env) });
-  for (const [name, value] of Object.entries(printable(config))) console.log(`${name}=${value}`);
-} catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
+process.exitCode = printConfig({ ...process.env, ...developmentDefaults(process.env) });
