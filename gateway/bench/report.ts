@@ -1,0 +1,59 @@
+import { cpus } from 'node:os';
+import { ratio, type Row } from './measure.js';
+
+export interface Report {
+  /** ISO 8601. */
+  time: string;
+  node: string;
+  machine: string;
+  minutes: number;
+  quick: boolean;
+  rows: (Row & { ratio: number; met: boolean | undefined })[];
+}
+
+export function report(rows: Row[], run: { quick: boolean; millis: number }): Report {
+  return {
+    time: new Date().toISOString(),
+    node: process.version,
+    machine: `${cpus().length} x ${cpus()[0]?.model.trim()}`,
+    minutes: Math.round(run.millis / 6000) / 10,
+    quick: run.quick,
+    rows: rows.map((row) => ({ ...row, ratio: ratio(row), met: met(row) })),
+  };
+}
+
+/** Markdown: one line for each measure, the ratio always as "so many times better than stock". */
+export function table({ rows, node, machine, time, minutes, quick }: Report): string {
+  const lines = rows.map((row) =>
+    [
+      row.measure,
+      `${shown(row.stock)} ${row.unit}`,
+      `${shown(row.ours)} ${row.unit}`,
+      `${row.ratio.toFixed(2)}x`,
+      wanted(row),
+      row.met === undefined ? '' : row.met ? 'yes' : 'short',
+    ].join(' | '),
+  );
+  return [
+    '| measure | stock Nest | Streamgate | times better | wanted | met |',
+    '| --- | ---: | ---: | ---: | --- | --- |',
+    ...lines.map((line) => `| ${line} |`),
+    '',
+    `Medians of one ${quick ? 'smoke' : 'full'} run of ${minutes} minutes, ${time.slice(0, 10)}, Node ${node}, ${machine}.`,
+  ].join('\n');
+}
+
+function met(row: Row): boolean | undefined {
+  if (row.wanted === undefined) return undefined;
+  return ratio(row) >= row.wanted && (row.atMost === undefined || row.ours <= row.atMost);
+}
+
+function wanted(row: Row): string {
+  if (row.wanted === undefined) return '';
+  const bound = row.atMost === undefined ? '' : `, at most ${row.atMost} ${row.unit}`;
+  return `${row.wanted}x${bound}`;
+}
+
+function shown(value: number): string {
+  return value >= 1000 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
+}

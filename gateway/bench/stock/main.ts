@@ -1,0 +1,24 @@
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { IoAdapter } from '@nestjs/platform-socket.io';
+import { EventsGateway } from './events.gateway.js';
+import { MoreGateway } from './more.gateway.js';
+import { RedisIoAdapter } from './redis-io.adapter.js';
+
+/**
+ * A stock Nest + Socket.IO gateway as a program of its own, to measure ours against. Environment:
+ * `BENCH_JWT_SECRET`, `BENCH_HANDLERS` (13 or 30), `BENCH_REDIS_URL` (two nodes).
+ */
+@Module({
+  providers: process.env.BENCH_HANDLERS === '30' ? [EventsGateway, MoreGateway] : [EventsGateway],
+})
+class StockModule {}
+
+const app = await NestFactory.create(StockModule, { logger: ['error', 'warn'] });
+const redisUrl = process.env.BENCH_REDIS_URL;
+app.useWebSocketAdapter(redisUrl ? new RedisIoAdapter(app, redisUrl) : new IoAdapter(app));
+await app.listen(0, '127.0.0.1');
+const { port } = app.getHttpServer().address() as AddressInfo;
+console.log(JSON.stringify({ msg: 'listening', url: `http://127.0.0.1:${port}` }));
