@@ -16,28 +16,25 @@ export function developmentDefaults(env: Env): Env {
   return { STREAMGATE_MODE: mode, STREAMGATE_JWT_SECRET: randomBytes(32).toString('base64url') };
 }
 
-/** `preferred` when nobody listens on it, else 0: any free port. */
-export async function portOrAny(preferred: number): Promise<number> {
-  const server = createServer();
-  const free = await new Promise<boolean>((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen(preferred, () => resolve(true));
-  });
-  if (!free) return 0;
-  await new Promise((resolve) => server.close(resolve));
-  return preferred;
+/** A port that is free now: `preferred` where possible, else any. */
+export async function freePort(preferred: number): Promise<number> {
+  return (await listenBriefly(preferred)) ?? (await listenBriefly(0)) ?? 0;
 }
 
-/** A port that is free now: `preferred` where possible. */
-export async function freePort(preferred = 0): Promise<number> {
+/** The port that was listened on, or undefined when somebody else listens on it. */
+async function listenBriefly(port: number): Promise<number | undefined> {
   const server = createServer();
-  const port = await portOrAny(preferred);
-  if (port !== 0) return port;
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
-  return address.port;
+  const taken = await new Promise<number | undefined>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+    );
+    server.listen(port, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' ? address?.port : undefined);
+    });
+  });
+  server.close();
+  return taken;
 }
 
 /**
