@@ -48,6 +48,7 @@ export const ERRORS = {
   payload_too_large: { message: 'Payload too large', retryable: false, status: 413 },
   not_found: { message: 'Not found', retryable: false, status: 404 },
   method_not_allowed: { message: 'Method not allowed', retryable: false, status: 405 },
+  unsupported_media_type: { message: 'Send JSON', retryable: false, status: 415 },
   // Anywhere
   backplane_unavailable: {
     message: 'The backplane is unavailable, try again',

@@ -1,0 +1,61 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { NextFunction, Request, Response } from 'express';
+import helmet from 'helmet';
+import { GatewayError } from '@streamgate/protocol/errors';
+import type { Config } from '../../config.js';
+import { serveDocsPage } from './docs-page.js';
+import { OpenApiController } from './openapi.controller.js';
+import { PrivateMessagingController } from './private-messaging.controller.js';
+import { ProblemFilter } from './problem-filter.js';
+import { SchemaPipe } from './schema-pipe.js';
+import { UserManagementController } from './user-management.controller.js';
+
+/** The REST door for the root module, which provides what `needs.ts` names. */
+export const httpControllers = [
+  UserManagementController,
+  PrivateMessagingController,
+  OpenApiController,
+];
+
+type HttpConfig = Pick<Config, 'corsOrigins' | 'maxPayloadBytes' | 'mode'>;
+
+/**
+ * Sets up the application that the REST door runs in, before it listens. Make it with
+ * `bodyParser: false`: the parser with our limit is added here.
+ */
+export function configureHttp(app: NestExpressApplication, config: HttpConfig): void {
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use(
+    helmet({
+      contentSecurityPolicy: {
+        useDefaults: false,
+        directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+      },
+    }),
+    neverStored,
+  );
+  app.enableCors({
+    origin: config.corsOrigins.includes('*') || [...config.corsOrigins],
+    credentials: true,
+    exposedHeaders: ['Retry-After', 'WWW-Authenticate'],
+    maxAge: 600,
+  });
+  if (config.mode === 'development') serveDocsPage(app);
+  app.use(jsonOnly);
+  app.useBodyParser('json', { limit: config.maxPayloadBytes });
+  app.useGlobalPipes(new SchemaPipe());
+  app.useGlobalFilters(new ProblemFilter());
+}
+
+/** Answers tell who is connected now. */
+function neverStored(_request: Request, response: Response, next: NextFunction): void {
+  response.set('Cache-Control', 'no-store');
+  next();
+}
+
+/** The parser would skip any other body, and the schema would call it missing. */
+function jsonOnly(request: Request, _response: Response, next: NextFunction): void {
+  const otherBody = request.is('application/json') === false;
+  next(otherBody ? new GatewayError('unsupported_media_type') : undefined);
+}

@@ -1,0 +1,104 @@
+import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
+import { ERRORS, GatewayError, type ErrorCode } from '@streamgate/protocol/errors';
+import { User } from '@streamgate/protocol/principal';
+import { OPERATIONS, Problem, type Operation } from '@streamgate/protocol/rest';
+import { ActiveUser, ConnectionTime } from '@streamgate/protocol/server-events';
+import { problemOf } from './problem-filter.js';
+
+/** The REST door as OpenAPI 3.1, made from the schemas that validate it. */
+export function openApiDocument(): ReturnType<typeof createDocument> {
+  return createDocument(
+    {
+      openapi: '3.1.1',
+      info: {
+        title: 'Streamgate: the REST door',
+        version: '1.0.0',
+        description:
+          'Emit to connected users and ask who is connected. Failures are problem documents (RFC 9457).',
+        license: { name: 'Apache License 2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/' }],
+      security: [{ token: [] }],
+      paths: Object.fromEntries(
+        Object.entries<Operation>(OPERATIONS).map(([name, operation]) => [
+          operation.path,
+          { [operation.method]: described(name, operation) },
+        ]),
+      ),
+      components: {
+        schemas: { ActiveUser, ConnectionTime, Problem, User },
+        securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      },
+    },
+    {
+      // A later version may add a field to an answer: clients made from this must not refuse it.
+      override: ({ jsonSchema, io }) => {
+        if (io === 'output') delete jsonSchema.additionalProperties;
+      },
+    },
+  );
+}
+
+function described(name: string, operation: Operation): ZodOpenApiOperationObject {
+  const { path, summary, permission, params, query, body, answer } = operation;
+  const roles = permission === 'emit' ? 'STREAMGATE_EMIT_ROLES' : 'STREAMGATE_PRESENCE_ROLES';
+  return {
+    operationId: name,
+    tags: [path.startsWith('/websocket') ? 'websocket' : 'gateway'],
+    summary,
+    description: `For roles of \`${roles}\`.`,
+    requestParams: { ...(params && { path: params }), ...(query && { query }) },
+    ...(body && {
+      requestBody: { required: true, content: { 'application/json': { schema: body } } },
+    }),
+    responses: {
+      '200': { description: 'Done', content: { 'application/json': { schema: answer } } },
+      ...problems(operation),
+    },
+  };
+}
+
+function codesOf({ body }: Operation): ErrorCode[] {
+  return [
+    'unauthorized',
+    'authentication_failed',
+    'token_expired',
+    'forbidden',
+    'invalid_payload',
+    ...(body ? (['payload_too_large', 'unsupported_media_type'] as const) : []),
+    ...(body && 'event' in body.shape ? (['reserved_event', 'room_forbidden'] as const) : []),
+    'backplane_unavailable',
+    'jwks_unavailable',
+    'internal',
+  ];
+}
+
+const HEADERS: Record<
+  number,
+  Record<string, { description: string; schema: { type: 'string' | 'integer' } }>
+> = {
+  401: { 'WWW-Authenticate': { description: 'RFC 6750', schema: { type: 'string' } } },
+  503: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' } } },
+};
+
+/** Responses by status, with an example for each code. */
+function problems(operation: Operation): ZodOpenApiOperationObject['responses'] {
+  const byStatus = Map.groupBy(codesOf(operation), (code) => ERRORS[code].status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, codes]) => [
+      String(status),
+      {
+        description: codes.map((code) => `\`${code}\``).join(', '),
+        ...(HEADERS[status] && { headers: HEADERS[status] }),
+        content: {
+          'application/problem+json': {
+            schema: Problem,
+            examples: Object.fromEntries(
+              codes.map((code) => [code, { value: problemOf(new GatewayError(code)) }]),
+            ),
+          },
+        },
+      },
+    ]),
+  );
+}

@@ -1,0 +1,32 @@
+import { applyDecorators, Get, HttpCode, Post, UseGuards } from '@nestjs/common';
+import { OPERATIONS, type Operation } from '@streamgate/protocol/rest';
+import { Permission, TokenGuard } from './token-guard.js';
+
+/** Binds a controller's method to an operation: its path, its verb, who may; answers 200. */
+export function Route({ method, path, permission }: Operation): MethodDecorator {
+  const Verb = method === 'get' ? Get : Post;
+  return applyDecorators(
+    Verb(path.replace(/\{(\w+)\}/g, ':$1')),
+    HttpCode(200),
+    Permission(permission),
+    UseGuards(TokenGuard),
+  );
+}
+
+/** All paths of the door, the description of itself too. */
+const PATHS: readonly Pick<Operation, 'method' | 'path'>[] = [
+  ...Object.values(OPERATIONS),
+  { method: 'get', path: '/openapi.json' },
+];
+
+/** Verbs that a path has, for `Allow`; empty for an unknown path. */
+export function verbsOf(path: string): string[] {
+  const methods = PATHS.filter((known) => patternOf(known.path).test(path));
+  return methods.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : ['POST']));
+}
+
+/** Matches as the router does: without case, with or without a slash at the end. */
+function patternOf(path: string): RegExp {
+  const escaped = path.replaceAll('.', String.raw`\.`).replace(/\{\w+\}/g, '[^/]+');
+  return new RegExp(`^${escaped}/?$`, 'i');
+}
