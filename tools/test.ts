@@ -26,7 +26,11 @@ function missingPrograms(suite: Suite): string | undefined {
     stdio: ['inherit', 'inherit', 'pipe'],
     encoding: 'utf8',
   });
-  return status === 0 ? undefined : stderr.trim();
+  if (status === 0) return undefined;
+  return stderr
+    .split('\n')
+    .filter((line) => line.startsWith('missing: '))
+    .join(', ');
 }
 
 async function run(suite: Suite): Promise<Outcome> {
