@@ -5,9 +5,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderConfigTable } from '../gateway/dist/config-docs.js';
+import { openApiDocument } from '../gateway/dist/ingest/http/openapi.js';
 
 const targets: Record<string, () => string | Promise<string>> = {
   'docs/configuration.md': renderConfigTable,
+  'docs/openapi.json': () => `${JSON.stringify(openApiDocument(), null, 2)}\n`,
 };
 
 const check = process.argv.includes('--check');
