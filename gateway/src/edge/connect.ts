@@ -1,0 +1,294 @@
+import { randomBytes } from 'node:crypto';
+import { type Namespace, Socket } from 'socket.io';
+import { type ErrorCode, GatewayError, toGatewayError } from '@streamgate/protocol/errors';
+import { type Principal, userOf } from '@streamgate/protocol/principal';
+import type { Backplane, LostSession, SessionData } from '../backplane/backplane.js';
+import type { Arrival } from '../backplane/registry.js';
+import { roomKey } from '../backplane/room-key.js';
+import type { Config } from '../config.js';
+import { log } from '../ops/log.js';
+import { metrics } from '../ops/metrics.js';
+import type { Presence } from '../presence/presence.js';
+import type { Rooms } from '../rooms/rooms.js';
+import { closeConnection } from './close-connection.js';
+import { presentedToken } from './presented-token.js';
+import { type SessionHooks, SessionSocket } from './session-socket.js';
+import {
+  type Client,
+  type Connection,
+  type PreviousSession,
+  PACKET,
+  connectionId,
+  connectionOf,
+  replaceCreateSocket,
+  writePacket,
+} from './socket-io-internals.js';
+import type { TokenVerifier } from './tokens.js';
+
+/** CONNECT packets that one connection may send: a namespace each, and a few refusals. */
+const MAX_CONNECTS = 16;
+
+export interface ConnectParts {
+  readonly config: Config;
+  readonly backplane: Backplane;
+  readonly tokens: Pick<TokenVerifier, 'verify'>;
+  readonly presence: Presence;
+  readonly rooms: Rooms;
+  readonly hooks: SessionHooks;
+  /** The session is open and `connected` was sent. */
+  readonly opened: (session: SessionSocket) => void;
+}
+
+/** A session about to be opened: all that was decided before anything of it exists. */
+interface Opening {
+  readonly id: string;
+  readonly pid: string | undefined;
+  readonly rooms: readonly string[];
+  readonly missed: readonly unknown[][];
+  readonly recovered: boolean;
+}
+
+/**
+ * From a CONNECT packet to a session: authenticate, register, and only then give what is left of an
+ * earlier session. Between the last answer from Redis and the session being in its rooms nothing
+ * else runs, so no event falls between what was missed and what comes live.
+ */
+export class Connect {
+  private readonly parts: ConnectParts;
+  private readonly refusals = new WeakMap<Socket, GatewayError>();
+  private readonly arrivals = new WeakMap<Socket, Arrival>();
+  private readonly connecting = new WeakMap<Client, { count: number; pending: Set<string> }>();
+
+  constructor(parts: ConnectParts) {
+    this.parts = parts;
+  }
+
+  /** Makes a namespace open sessions. With `refuse`, it refuses every one with that code. */
+  install(namespace: Namespace, refuse?: ErrorCode): void {
+    replaceCreateSocket(namespace, (client, auth) => this.create(namespace, client, auth, refuse));
+    namespace.use((socket, next) => {
+      const refusal = this.refusals.get(socket);
+      if (!refusal || this.parts.config.authErrorEvent) next();
+      else next(connectError(refusal, connectionOf(socket.client).protocol));
+    });
+    namespace.on('connection', (socket) => {
+      const refusal = this.refusals.get(socket);
+      if (refusal) sendAuthError(socket, refusal);
+      else this.open(socket as SessionSocket);
+    });
+  }
+
+  private async create(
+    namespace: Namespace,
+    client: Client,
+    auth: Record<string, unknown>,
+    refuse: ErrorCode | undefined,
+  ): Promise<Socket> {
+    const connection = connectionOf(client);
+    try {
+      if (!this.mayConnect(client, namespace.name)) connection.close();
+      if (refuse !== undefined) throw new GatewayError(refuse);
+      const principal = await this.authenticate(client, auth);
+      return await this.admit(namespace, client, auth, principal);
+    } catch (thrown) {
+      return this.refuse(namespace, client, auth, toGatewayError(thrown));
+    } finally {
+      this.connecting.get(client)?.pending.delete(namespace.name);
+    }
+  }
+
+  /** A client asks once at a time for each namespace, and not without end. */
+  private mayConnect(client: Client, namespace: string): boolean {
+    const asked = this.connecting.get(client) ?? { count: 0, pending: new Set<string>() };
+    this.connecting.set(client, asked);
+    asked.count += 1;
+    if (asked.count > MAX_CONNECTS || asked.pending.has(namespace)) return false;
+    asked.pending.add(namespace);
+    return true;
+  }
+
+  private refuse(
+    namespace: Namespace,
+    client: Client,
+    auth: Record<string, unknown>,
+    error: GatewayError,
+  ): Socket {
+    const connection = connectionOf(client);
+    const socket = new Socket(namespace, client, auth);
+    this.refusals.set(socket, error);
+    if (connection.readyState !== 'open') metrics.connects.add('aborted');
+    else {
+      metrics.connects.add(error.code);
+      if (error.code === 'internal') log.error({ err: error.cause }, 'a connect failed');
+      else
+        log.info(
+          { code: error.code, why: whyOf(error), namespace: namespace.name },
+          'connect refused',
+        );
+      // What may pass must not be a CONNECT_ERROR: the stock client would never come back.
+      if (error.retryable) closeConnection(connection);
+    }
+    return socket;
+  }
+
+  private async authenticate(client: Client, auth: Record<string, unknown>): Promise<Principal> {
+    const { headers, _query: query } = connectionOf(client).request;
+    const token = presentedToken({ auth, headers, query: query ?? {} });
+    if (token === undefined) throw new GatewayError('authentication_failed');
+    return this.parts.tokens.verify(token);
+  }
+
+  private async admit(
+    namespace: Namespace,
+    client: Client,
+    auth: Record<string, unknown>,
+    principal: Principal,
+  ): Promise<SessionSocket> {
+    const { presence, hooks } = this.parts;
+    const connection = connectionOf(client);
+    const lost = await this.claim(namespace.name, principal, auth);
+    const id = lost?.id ?? newSessionId(namespace.name, connection);
+    const dormant = connection.protocol === 3 && namespace.name === '/';
+    const arrival = dormant
+      ? undefined
+      : await presence.arrive(namespace.name, { id, principal, connectedAt: Date.now() });
+    const opening = await this.prepare(namespace.name, principal, id, lost, auth, arrival);
+    if (connection.readyState !== 'open') {
+      await presence.depart({ id, namespace: namespace.name, principal }, false);
+      throw new GatewayError('internal', 'the connection closed meanwhile');
+    }
+    const previous: PreviousSession = {
+      sid: opening.id,
+      pid: opening.pid,
+      rooms: opening.rooms.map(roomKey),
+      data: { userId: principal.userId } satisfies SessionData,
+      missedPackets: opening.missed,
+    };
+    const { recovered } = opening;
+    const session = new SessionSocket(
+      namespace,
+      client,
+      auth,
+      previous,
+      principal,
+      recovered,
+      hooks,
+    );
+    session.dormant = dormant;
+    if (arrival) this.arrivals.set(session, arrival);
+    return session;
+  }
+
+  /** The client's earlier session, if it is this user's; another user's is discarded. */
+  private async claim(
+    namespace: string,
+    principal: Principal,
+    auth: Record<string, unknown>,
+  ): Promise<LostSession | undefined> {
+    const { backplane } = this.parts;
+    const { pid, offset } = auth;
+    if (!backplane.recovers || typeof pid !== 'string' || typeof offset !== 'string')
+      return undefined;
+    const lost = await backplane.claim(namespace, pid);
+    if (!lost) metrics.recoveries.add('unknown');
+    else if (lost.userId !== principal.userId) metrics.recoveries.add('other_user');
+    else return lost;
+    return undefined;
+  }
+
+  private async prepare(
+    namespace: string,
+    principal: Principal,
+    id: string,
+    lost: LostSession | undefined,
+    auth: Record<string, unknown>,
+    arrival: Arrival | undefined,
+  ): Promise<Opening> {
+    const { backplane, rooms } = this.parts;
+    const held = arrival?.heldRooms ?? [];
+    if (lost) {
+      const kept = rooms.keep(principal, lost.rooms, held);
+      const missed = await backplane.missed(namespace, lost, auth.offset as string, kept);
+      metrics.recoveries.add(missed ? 'recovered' : 'too_old');
+      if (missed) return { id, pid: auth.pid as string, rooms: kept, missed, recovered: true };
+    }
+    return {
+      id,
+      pid: backplane.recovers ? newId() : undefined,
+      rooms: rooms.atConnect(principal, held),
+      missed: [],
+      recovered: false,
+    };
+  }
+
+  private open(session: SessionSocket): void {
+    const { backplane, presence, opened } = this.parts;
+    const { principal, recovered, namespace, id } = session;
+    const user = userOf(principal);
+    const timestamp = new Date(session.connectedAt).toISOString();
+    session.send(
+      'connected',
+      {
+        message: 'Successfully connected to WebSocket',
+        userId: user.id,
+        socketId: id,
+        user,
+        timestamp,
+        recovered,
+      },
+      backplane.offset(namespace),
+    );
+    metrics.connects.add(recovered ? 'recovered' : 'accepted');
+    log.info({ user: user.id, session: id, namespace, recovered }, 'connect');
+    opened(session);
+    if (!session.dormant)
+      presence.announceArrival(namespace, principal, this.arrivals.get(session));
+  }
+
+  /** Registers and announces a session that a version 2 client opened by itself, when it speaks. */
+  wake(session: SessionSocket): void {
+    const { presence } = this.parts;
+    const { id, namespace, principal, connectedAt } = session;
+    session.dormant = false;
+    presence.arrive(namespace, { id, principal, connectedAt }).then(
+      (arrival) => presence.announceArrival(namespace, principal, arrival),
+      (thrown: unknown) => {
+        session.sendError(toGatewayError(thrown));
+        session.disconnect(true);
+      },
+    );
+  }
+}
+
+/** The refusal as middleware gives it to Socket.IO; a version 2 client sees `data` only. */
+function connectError(refusal: GatewayError, protocol: number): Error {
+  const { message, code, retryable } = refusal.toBody();
+  const data = protocol === 3 ? { message, code, retryable } : { code, retryable };
+  return Object.assign(new Error(message), { data });
+}
+
+/** Document 5: a refused client is let in just long enough to be sent `error`. */
+function sendAuthError(socket: Socket, refusal: GatewayError): void {
+  const { message } = new GatewayError('authentication_failed');
+  writePacket(socket, {
+    type: PACKET.event,
+    data: ['error', { ...refusal.toBody(), message }],
+  });
+  socket.disconnect(true);
+}
+
+/** Refusals of tokens say why in words that carry nothing of the token. */
+function whyOf(error: GatewayError): string | undefined {
+  return typeof error.cause === 'string' ? error.cause : undefined;
+}
+
+function newId(): string {
+  return randomBytes(15).toString('base64url');
+}
+
+/** Version 2 clients derive the session's id from the connection's. */
+function newSessionId(namespace: string, connection: Connection): string {
+  if (connection.protocol !== 3) return newId();
+  const id = connectionId(connection);
+  return namespace === '/' ? id : `${namespace}#${id}`;
+}

@@ -1,0 +1,126 @@
+import { type Namespace, Socket } from 'socket.io';
+import { CLOSINGS, type ClosingCause } from '@streamgate/protocol/closings';
+import { GatewayError } from '@streamgate/protocol/errors';
+import type { Principal } from '@streamgate/protocol/principal';
+import type { ServerEventName, ServerPayload } from '@streamgate/protocol/server-events';
+import { roomKey, roomName } from '../backplane/room-key.js';
+import type { Session } from '../backplane/session.js';
+import { metrics } from '../ops/metrics.js';
+import { closeConnection, terminateConnection } from './close-connection.js';
+import {
+  PACKET,
+  type Client,
+  type Packet,
+  type PreviousSession,
+  asSocketIoSession,
+  connectionOf,
+  markRecovered,
+  writePacket,
+} from './socket-io-internals.js';
+
+/** What happens around a session; one object serves all sessions. */
+export interface SessionHooks {
+  event(session: SessionSocket, packet: Packet): void;
+  /** @param rooms names of the rooms that it was in until now */
+  closed(session: SessionSocket, reason: string, rooms: readonly string[]): void;
+  renew(session: SessionSocket, token: string): Promise<number | undefined>;
+}
+
+/**
+ * A session over a Socket.IO socket. Events of the client come in by overriding `_onpacket`: no
+ * listener, closure or map entry per session and event (idle heap is what 10,000 sessions cost).
+ */
+export class SessionSocket extends Socket implements Session {
+  readonly connectedAt = Date.now();
+  principal: Principal;
+  /** Set when the token ran out and the grace time began. */
+  expired = false;
+  /** Events refused as unknown so far: the client is told once per name, up to a bound. */
+  unknownEvents: Set<string> | undefined;
+  /**
+   * A version 2 client opens `/` by itself on its way to another namespace: until its first event
+   * such a session is neither registered nor announced.
+   */
+  dormant = false;
+  private readonly hooks: SessionHooks;
+
+  constructor(
+    namespace: Namespace,
+    client: Client,
+    auth: Record<string, unknown>,
+    previous: PreviousSession,
+    principal: Principal,
+    recovered: boolean,
+    hooks: SessionHooks,
+  ) {
+    super(namespace, client, auth, asSocketIoSession(previous));
+    markRecovered(this, recovered);
+    this.principal = principal;
+    this.hooks = hooks;
+  }
+
+  get namespace(): string {
+    return this.nsp.name;
+  }
+
+  roomNames(): string[] {
+    const names: string[] = [];
+    for (const key of this.rooms) {
+      const name = roomName(key);
+      if (name !== undefined) names.push(name);
+    }
+    return names;
+  }
+
+  isIn(room: string): boolean {
+    return this.rooms.has(roomKey(room));
+  }
+
+  /** @param offset given as an extra last argument, for a client that has received nothing yet */
+  override send<E extends ServerEventName>(
+    event: E,
+    payload: ServerPayload<E>,
+    offset?: string,
+  ): this {
+    const data: unknown[] = [event, payload];
+    if (offset !== undefined) data.push(offset);
+    writePacket(this, { type: PACKET.event, data });
+    return this;
+  }
+
+  sendError(error: GatewayError, event?: string): void {
+    const body = error.toBody();
+    this.send('error', event === undefined ? body : { ...body, event });
+  }
+
+  acknowledge(id: number, answer: unknown): void {
+    writePacket(this, { type: PACKET.ack, id, data: [answer] });
+  }
+
+  renew(token: string): Promise<number | undefined> {
+    return this.hooks.renew(this, token);
+  }
+
+  close(cause: ClosingCause): void {
+    if (!this.connected) return;
+    const { code, method } = CLOSINGS[cause];
+    metrics.closings.add(cause);
+    if (code !== undefined) this.sendError(new GatewayError(code));
+    if (method === 'disconnect') this.disconnect(true);
+    else if (method === 'transport') closeConnection(connectionOf(this.client));
+    else terminateConnection(connectionOf(this.client));
+  }
+
+  override _onpacket(packet: Packet & Parameters<Socket['_onpacket']>[0]): void {
+    if (packet.type !== PACKET.event && packet.type !== PACKET.binaryEvent) super._onpacket(packet);
+    else if (this.connected) this.hooks.event(this, packet);
+  }
+
+  override _onclose(reason: never, description?: unknown): this | undefined {
+    if (!this.connected) return this;
+    const rooms = this.roomNames();
+    super._onclose(reason, description);
+    this.hooks.closed(this, reason, rooms);
+    return undefined;
+  }
+}

@@ -1,0 +1,145 @@
+import type { Namespace } from 'socket.io';
+import { GatewayError } from '@streamgate/protocol/errors';
+import type { Backplane } from '../backplane/backplane.js';
+import type { Config } from '../config.js';
+import { log } from '../ops/log.js';
+import { metrics } from '../ops/metrics.js';
+import type { Presence } from '../presence/presence.js';
+import type { Typing } from '../presence/typing.js';
+import type { Rooms } from '../rooms/rooms.js';
+import { Connect } from './connect.js';
+import { type Handlers, dispatch, refuse } from './dispatch.js';
+import { ExpiryWheel } from './expiry.js';
+import type { FloodGuard } from './flood-guard.js';
+import type { SessionHooks, SessionSocket } from './session-socket.js';
+import type { Packet } from './socket-io-internals.js';
+import type { TokenVerifier } from './tokens.js';
+
+export interface SessionsParts {
+  readonly config: Config;
+  readonly backplane: Backplane;
+  readonly tokens: TokenVerifier;
+  readonly presence: Presence;
+  readonly rooms: Rooms;
+  readonly typing: Typing;
+  readonly handlers: Handlers;
+  readonly flood: FloodGuard;
+}
+
+/** Reasons of Socket.IO for an end that somebody wanted; all others are lost transports. */
+const ON_PURPOSE: ReadonlySet<string> = new Set([
+  'client namespace disconnect',
+  'server namespace disconnect',
+]);
+
+/** The life of all sessions of this node: what they say, when their tokens end, how they end. */
+export class Sessions implements SessionHooks {
+  private readonly parts: SessionsParts;
+  private readonly connect: Connect;
+  private readonly expiry: ExpiryWheel<SessionSocket>;
+  private readonly graceMs: number;
+  private open = 0;
+
+  constructor(parts: SessionsParts) {
+    this.parts = parts;
+    this.graceMs = parts.config.tokenGraceSeconds * 1000;
+    this.expiry = new ExpiryWheel((session) => this.expired(session));
+    this.connect = new Connect({
+      ...parts,
+      hooks: this,
+      opened: (session) => this.opened(session),
+    });
+  }
+
+  /** Sessions open on this node, in all namespaces. */
+  get count(): number {
+    return this.open;
+  }
+
+  /** Makes the namespaces open sessions. */
+  install(root: Namespace, chat: Namespace): void {
+    this.connect.install(root);
+    this.connect.install(chat, 'chat_disabled');
+  }
+
+  close(): void {
+    this.expiry.close();
+  }
+
+  event(session: SessionSocket, packet: Packet): void {
+    const { flood, handlers } = this.parts;
+    const verdict = flood.take(session);
+    if (verdict === 'close') session.close('flood');
+    else if (verdict !== 'ok')
+      refuse(
+        session,
+        packet,
+        new GatewayError('rate_limited', undefined, { retryAfterMs: verdict }),
+      );
+    else {
+      if (session.dormant) this.connect.wake(session);
+      dispatch(handlers, session, packet);
+    }
+  }
+
+  closed(session: SessionSocket, reason: string, rooms: readonly string[]): void {
+    const { presence, rooms: allRooms, typing } = this.parts;
+    this.open -= 1;
+    this.expiry.unwatch(session);
+    metrics.disconnects.add(reason);
+    log.info(
+      {
+        user: session.principal.userId,
+        session: session.id,
+        namespace: session.namespace,
+        reason,
+        durationMs: Date.now() - session.connectedAt,
+      },
+      'disconnect',
+    );
+    typing.ended(session);
+    allRooms.ended(session, rooms);
+    if (session.dormant) return;
+    presence
+      .depart(session, ON_PURPOSE.has(reason))
+      .catch((err: unknown) => log.error({ err, session: session.id }, 'cannot unregister'));
+  }
+
+  async renew(session: SessionSocket, token: string): Promise<number | undefined> {
+    const { tokens, presence, rooms } = this.parts;
+    const principal = await tokens.verify(token);
+    const before = session.principal;
+    if (principal.userId !== before.userId) throw new GatewayError('user_mismatch');
+    if (!session.connected) return principal.expiresAt;
+    session.principal = principal;
+    session.expired = false;
+    this.watch(session);
+    if (!session.dormant) await presence.changed(session);
+    await rooms.rolesChanged(session, before);
+    return principal.expiresAt;
+  }
+
+  private opened(session: SessionSocket): void {
+    this.open += 1;
+    this.parts.flood.opened(session);
+    this.watch(session);
+    this.parts.rooms.entered(session);
+  }
+
+  private watch(session: SessionSocket): void {
+    const { expiresAt } = session.principal;
+    if (expiresAt === undefined) this.expiry.unwatch(session);
+    else this.expiry.watch(session, expiresAt);
+  }
+
+  /** First the token ends and the grace time begins, then the session ends. */
+  private expired(session: SessionSocket): void {
+    if (session.expired || this.graceMs === 0) {
+      session.close('token_expired');
+      return;
+    }
+    session.expired = true;
+    session.sendError(new GatewayError('token_expired'));
+    this.expiry.watch(session, Date.now() + this.graceMs);
+  }
+}

@@ -1,0 +1,73 @@
+import type { IncomingMessage } from 'node:http';
+import type { Namespace, Socket } from 'socket.io';
+import type { WebSocket } from 'ws';
+
+/**
+ * What the edge reaches inside socket.io 4.8.4 (pinned by an npm override), all in one place: an
+ * upgrade of socket.io is a reading of this file against its new sources.
+ */
+
+/** Packet types of the Socket.IO protocol, version 5. */
+export const PACKET = { event: 2, ack: 3, connectError: 4, binaryEvent: 5 } as const;
+
+/** A packet as the parser gives it and takes it. */
+export interface Packet {
+  type: number;
+  nsp?: string;
+  data?: unknown;
+  id?: number | undefined;
+}
+
+export type Client = Socket['client'];
+
+/** An Engine.IO connection, with the fields that its types keep private. */
+export type Connection = Socket['conn'] & {
+  request: IncomingMessage & { _query?: Record<string, string> };
+  transport: Socket['conn']['transport'] & { socket?: WebSocket };
+};
+
+export function connectionOf(client: Client): Connection {
+  return client.conn as unknown as Connection;
+}
+
+/** The Engine.IO id; it is as good as a password while the connection lives. */
+export function connectionId(connection: Connection): string {
+  return (connection as unknown as { id: string }).id;
+}
+
+/** The session that a new socket continues; `rooms` are keys of the adapter. */
+export interface PreviousSession {
+  sid: string;
+  pid: string | undefined;
+  rooms: string[];
+  data: unknown;
+  missedPackets: readonly unknown[][];
+}
+
+/** The constructor's last argument under its own name, which socket.io does not export. */
+export function asSocketIoSession(
+  previous: PreviousSession,
+): NonNullable<ConstructorParameters<typeof Socket>[3]> {
+  return previous as never;
+}
+
+/** The constructor takes every socket that is given an id for a recovered one. */
+export function markRecovered(socket: Socket, recovered: boolean): void {
+  (socket as { recovered: boolean }).recovered = recovered;
+}
+
+/** Writes a packet straight to the socket's connection, past adapter and listeners. */
+export function writePacket(socket: Socket, packet: Packet): void {
+  (socket as unknown as { packet(packet: Packet, options: object): void }).packet(packet, {});
+}
+
+/**
+ * Replaces how a namespace makes sockets. Stock asks the adapter for the old session here, before
+ * any middleware has run; the edge authenticates first.
+ */
+export function replaceCreateSocket(
+  namespace: Namespace,
+  create: (client: Client, auth: Record<string, unknown>) => Promise<Socket>,
+): void {
+  (namespace as unknown as { _createSocket: typeof create })._createSocket = create;
+}
