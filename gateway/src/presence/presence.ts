@@ -119,19 +119,19 @@ export class Presence {
     return this.backplane.registry.areOnline(namespace, userIds);
   }
 
+  /** Whether the user has a session on this node. */
+  isHere(namespace: string, userId: string): boolean {
+    return this.backplane.hasLocal(namespace, userRoom(userId));
+  }
+
   /**
-   * Whether a message to the user can arrive: somebody online, or while the backplane is away
-   * somebody on this node.
-   * @throws GatewayError `backplane_unavailable` when nobody knows
+   * Whether the user is online. Asks the registry only for those who are not on this node.
+   * @throws GatewayError `backplane_unavailable`
    */
-  async canReach(namespace: string, userId: string): Promise<boolean> {
-    try {
-      const [online = false] = await this.areOnline(namespace, [userId]);
-      return online;
-    } catch (error) {
-      if (this.backplane.hasLocal(namespace, userRoom(userId))) return true;
-      throw error;
-    }
+  async isOnline(namespace: string, userId: string): Promise<boolean> {
+    if (this.isHere(namespace, userId)) return true;
+    const [online = false] = await this.areOnline(namespace, [userId]);
+    return online;
   }
 
   /** Whether the principal may list who is connected. */

@@ -17,17 +17,10 @@ export class MessagesGateway {
   ) {}
 
   @SubscribeMessage('send-message')
-  async send(session: Session, { message, to }: ClientPayload<'send-message'>): Promise<Delivered> {
+  send(session: Session, { message, to }: ClientPayload<'send-message'>): Promise<Delivered> {
     const words = wordsOf(session, message);
-    if (to === undefined)
-      return this.rooms.speak(session, { to: '*', event: 'broadcast-message', args: [words] });
-    if (!(await this.presence.canReach(session.namespace, to)))
-      throw new GatewayError('user_offline');
-    return this.rooms.speak(session, {
-      to: [userRoom(to)],
-      event: 'private-message',
-      args: [words],
-    });
+    if (to !== undefined) return this.sendTo(session, to, words);
+    return this.rooms.speak(session, { to: '*', event: 'broadcast-message', args: [words] });
   }
 
   @SubscribeMessage('room-message')
@@ -39,6 +32,24 @@ export class MessagesGateway {
       ...wordsOf(session, message),
       room,
     });
+  }
+
+  private async sendTo(
+    session: Session,
+    userId: string,
+    words: ServerPayload<'private-message'>,
+  ): Promise<Delivered> {
+    const { namespace } = session;
+    if (!(await this.presence.isOnline(namespace, userId))) throw new GatewayError('user_offline');
+    const delivered = await this.rooms.speak(session, {
+      to: [userRoom(userId)],
+      event: 'private-message',
+      args: [words],
+    });
+    // Delivered on this node only, where nobody was to hear it.
+    if (delivered.scope === 'local' && !this.presence.isHere(namespace, userId))
+      throw new GatewayError('backplane_unavailable');
+    return delivered;
   }
 }
 
