@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { RoomRules } from '@streamgate/protocol/room-rules';
 import * as value from './config-values.js';
+import { LOG_LEVELS } from './ops/log.js';
 
 /** A name in the environment: how it is read, and what people are told of it. */
 export interface Variable {
@@ -37,7 +38,7 @@ const node = {
     help: 'Address that both ports listen on',
   },
   STREAMGATE_LOG_LEVEL: {
-    schema: value.oneOf('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
+    schema: value.oneOf(...LOG_LEVELS),
     default: 'info',
     help: 'Least level that is logged; the management port changes it at run time',
   },

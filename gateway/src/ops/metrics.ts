@@ -1,18 +1,22 @@
+import { readFileSync } from 'node:fs';
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import { CLOSINGS } from '@streamgate/protocol/closings';
 
-/** All metrics of this node; a node is a process. */
+/** All metrics of this node; a node is a process. Process, heap, GC and event loop lag are in it. */
 export const registry = new Registry();
 collectDefaultMetrics({ register: registry });
 
 /**
- * A counter that costs a plain addition on the hot path and is copied at scrape. With a label, give
- * only values of a bounded set (codes, reasons): never users, rooms or names from clients.
+ * A counter that costs an addition on the hot path and is copied at scrape. With a label, give only
+ * values of a bounded set (codes, reasons): never users, rooms or names from clients.
  */
 export class Count {
-  private readonly values = new Map<string, number>();
+  private readonly values: Map<string, number>;
 
-  constructor(name: string, help: string, label?: string) {
-    const values = this.values;
+  /** @param known label values that are there from the start, so that `increase()` sees the first */
+  constructor(name: string, help: string, label?: string, known: readonly string[] = []) {
+    const values = new Map((label ? known : ['']).map((value) => [value, 0]));
+    this.values = values;
     new Counter({
       name,
       help,
@@ -20,8 +24,7 @@ export class Count {
       registers: [registry],
       collect() {
         this.reset();
-        if (label) for (const [value, count] of values) this.inc({ [label]: value }, count);
-        else this.inc(values.get('') ?? 0);
+        for (const [value, count] of values) this.inc(label ? { [label]: value } : {}, count);
       },
     });
   }
@@ -36,24 +39,50 @@ export class Count {
   }
 }
 
-/** A value that is read when Prometheus asks. */
-export function observe(name: string, help: string, read: () => number): void {
-  registry.removeSingleMetric(name);
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(read());
-    },
-  });
+/** A value that is read when Prometheus asks; absent until somebody says where to read it. */
+export class Reading {
+  private readonly name: string;
+  private readonly help: string;
+
+  constructor(name: string, help: string) {
+    this.name = name;
+    this.help = help;
+  }
+
+  /** @param value replaces what was read before */
+  read(value: () => number): void {
+    registry.removeSingleMetric(this.name);
+    new Gauge({
+      name: this.name,
+      help: this.help,
+      registers: [registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  }
 }
 
 export const metrics = {
+  sessions: new Reading('streamgate_sessions', 'Sessions on this node, in all namespaces'),
+  backplaneUp: new Reading(
+    'streamgate_backplane_up',
+    '1 while other nodes can be reached through the backplane, 0 while Redis is away',
+  ),
+  backplaneWarnings: new Reading(
+    'streamgate_backplane_warnings',
+    "Warnings about Redis' settings: eviction policy, AOF, memory near its limit",
+  ),
+  draining: new Reading('streamgate_draining', '1 while this node is draining or drained'),
+  drainRemaining: new Reading(
+    'streamgate_drain_remaining_sessions',
+    'Sessions that the drain has still to move off; 0 while serving',
+  ),
   connects: new Count(
     'streamgate_connects_total',
     'Connects by outcome: accepted, recovered, or the code of the refusal',
     'outcome',
+    ['accepted', 'recovered'],
   ),
   disconnects: new Count(
     'streamgate_disconnects_total',
@@ -70,11 +99,13 @@ export const metrics = {
     'streamgate_closings_total',
     'Sessions that the gateway ended, by cause',
     'cause',
+    Object.keys(CLOSINGS),
   ),
   commands: new Count(
     'streamgate_commands_total',
     'Commands from services by outcome: done, or the code of the refusal',
     'outcome',
+    ['done'],
   ),
   notForwarded: new Count(
     'streamgate_not_forwarded_total',
@@ -88,6 +119,7 @@ export const metrics = {
     'streamgate_backplane_publishes_total',
     'Publishes by outcome: done, timeout, unavailable, failed',
     'outcome',
+    ['done', 'timeout', 'unavailable', 'failed'],
   ),
   adapterFaults: new Count(
     'streamgate_adapter_faults_total',
@@ -99,5 +131,19 @@ export const metrics = {
     'Attempts to continue a session, by outcome',
     'outcome',
   ),
-  swept: new Count('streamgate_sessions_swept_total', 'Sessions of dead nodes removed by this node'),
+  swept: new Count(
+    'streamgate_sessions_swept_total',
+    'Sessions of dead nodes removed by this node',
+  ),
 };
+
+const { version } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as { version: string };
+
+new Gauge({
+  name: 'streamgate_build_info',
+  help: 'Always 1; the version of this node is its label',
+  labelNames: ['version'],
+  registers: [registry],
+}).set({ version }, 1);

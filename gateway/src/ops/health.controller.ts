@@ -1,0 +1,39 @@
+import { Controller, Get, Inject } from '@nestjs/common';
+import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import type { ManagementNeeds } from './needs.js';
+import { NEEDS } from './needs.js';
+
+/** The two questions of Kubernetes: restart this node? send it clients? */
+@Controller('health')
+export class HealthController {
+  constructor(
+    @Inject(NEEDS) private readonly needs: ManagementNeeds,
+    @Inject(HealthCheckService) private readonly health: HealthCheckService,
+    @Inject(HealthIndicatorService) private readonly indicator: HealthIndicatorService,
+  ) {}
+
+  /** The process answers. Never depends on Redis: a restart would not bring Redis back. */
+  @Get('live')
+  live() {
+    return this.health.check([]);
+  }
+
+  @Get('ready')
+  ready() {
+    return this.health.check([() => this.node(), () => this.backplane()]);
+  }
+
+  private node() {
+    const { state, remaining } = this.needs.drain.status();
+    const node = this.indicator.check('node');
+    return state === 'serving' ? node.up() : node.down({ state, remaining });
+  }
+
+  private backplane() {
+    const { up, reason, since, warnings } = this.needs.health();
+    const backplane = this.indicator.check('backplane');
+    if (up) return backplane.up(warnings.length > 0 ? { warnings } : {});
+    const away = { reason, since: new Date(since).toISOString() };
+    return this.needs.config.readyWithoutRedis ? backplane.degraded(away) : backplane.down(away);
+  }
+}

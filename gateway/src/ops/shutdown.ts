@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '../config.js';
+import { log, repeated } from './log.js';
+
+/** What stopping needs of the node. */
+export interface ShutdownParts {
+  readonly mode: Config['mode'];
+  readonly drain: {
+    /** @param options `seconds`: over how long, instead of `STREAMGATE_DRAIN_SECONDS` */
+    start(options?: { seconds?: number }): unknown;
+    whenDrained(): Promise<void>;
+  };
+  /** Lets a drain that runs end within about a second. */
+  readonly hurry: () => void;
+  /** Closes everything, the management port last. */
+  readonly closeAll: () => Promise<void>;
+}
+
+/** What an uncaught error leaves of the drain: the node's state can no longer be trusted. */
+const FATAL_DRAIN_SECONDS = 3;
+const CLOSE_MS = 10_000;
+const FATAL_MS = FATAL_DRAIN_SECONDS * 1000 + CLOSE_MS;
+
+/**
+ * Handles signals and uncaught errors from now on. SIGTERM (and SIGINT in production): drain, close,
+ * exit 0; a second signal hurries. SIGINT in development: close at once, exit 0. An uncaught error:
+ * log, drain fast, close, exit 1. Exit 1 also when closing fails or takes over 10 s.
+ */
+export function installSignals({ mode, drain, hurry, closeAll }: ShutdownParts): void {
+  let stopping = false;
+  let exitCode = 0;
+
+  async function stop(drainSeconds?: number): Promise<void> {
+    stopping = true;
+    try {
+      drain.start(drainSeconds === undefined ? {} : { seconds: drainSeconds });
+      if (drainSeconds !== 0) await drain.whenDrained();
+      await within(CLOSE_MS, closeAll());
+    } catch (error) {
+      log.error({ err: error }, 'stopping failed');
+      exitCode = 1;
+    }
+    log.info({ exitCode }, 'stopped');
+    process.exit(exitCode);
+  }
+
+  function asked(signal: NodeJS.Signals): void {
+    if (stopping) {
+      log.info({ signal }, 'hurrying');
+      hurry();
+      return;
+    }
+    log.info({ signal }, 'stopping');
+    void stop(signal === 'SIGINT' && mode === 'development' ? 0 : undefined);
+  }
+
+  function failed(error: unknown, origin: string): void {
+    exitCode = 1;
+    repeated('uncaught error', 1000, (more) => log.fatal({ err: error, more }, origin));
+    if (stopping) {
+      hurry();
+      return;
+    }
+    setTimeout(() => process.exit(1), FATAL_MS);
+    void stop(FATAL_DRAIN_SECONDS);
+  }
+
+  process.on('SIGTERM', asked);
+  process.on('SIGINT', asked);
+  process.on('uncaughtException', failed);
+  process.on('unhandledRejection', (reason) => failed(reason, 'unhandledRejection'));
+}
+
+async function within(limitMs: number, work: Promise<void>): Promise<void> {
+  const late = delay(limitMs, undefined, { ref: false }).then(() => {
+    throw new Error(`not closed within ${limitMs} ms`);
+  });
+  await Promise.race([work, late]);
+}
