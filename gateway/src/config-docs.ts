@@ -1,10 +1,11 @@
+import { hidden, hiddenPassword } from './config-values.js';
 import { SUBJECTS } from './config-variables.js';
 
 /** The table of all variables as docs/configuration.md holds it; `make generate` writes it. */
 export function renderConfigTable(): string {
   const sections = Object.entries(SUBJECTS).map(([subject, variables]) => {
     const rows = Object.entries(variables).map(([name, variable]) => {
-      const secret = variable.mask ? ' Secret: never printed.' : '';
+      const secret = (variable.mask && SHOWN.get(variable.mask)) ?? '';
       const fallback = variable.default === undefined ? '' : `\`${variable.default}\``;
       return `| \`${name}\` | ${fallback} | ${sentence(variable.help)}${secret} |`;
     });
@@ -12,6 +13,11 @@ export function renderConfigTable(): string {
   });
   return `${HEAD}\n${sections.join('\n')}`;
 }
+
+const SHOWN = new Map([
+  [hidden, ' Secret: never printed.'],
+  [hiddenPassword, ' Printed without its password.'],
+]);
 
 const HEAD = `# Configuration
 

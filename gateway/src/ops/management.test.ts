@@ -67,14 +67,16 @@ interface Ask {
   body?: string;
   headers?: Record<string, string>;
   /** Address of the caller, and the one that is called. */
-  from?: string;
+  from?: string | undefined;
 }
 
-/** Another address of this machine; without a network, the one from which a mesh's sidecar calls. */
+/** Where a mesh's sidecar calls from; not every system has it, all have an address of their own. */
 const ELSEWHERE =
-  Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.6';
+  process.platform === 'linux'
+    ? '127.0.0.6'
+    : Object.values(networkInterfaces())
+        .flatMap((addresses) => addresses ?? [])
+        .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 
 function ask(path: string, { method = 'GET', body, headers = {}, from = '127.0.0.1' }: Ask = {}) {
   return new Promise<Answer>((resolve, reject) => {

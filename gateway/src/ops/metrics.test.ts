@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Count, Reading, metrics, registry } from './metrics.js';
 
@@ -68,6 +69,14 @@ it('are named as Prometheus wants it', async () => {
     expect(name.endsWith('_total'), name).toBe(type === 'counter');
     expect(help.length, name).toBeGreaterThan(10);
   }
+});
+
+it('are all in the documentation', async () => {
+  const page = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+  for (const part of Object.values(metrics)) if (part instanceof Reading) part.read(() => 1);
+  const names = [...(await scrape()).keys()].filter((name) => name.startsWith('streamgate_'));
+  const listed = [...page.matchAll(/^\| `(streamgate_\w+)`/gm)].map(([, name]) => name);
+  expect(listed.toSorted()).toEqual(names.toSorted());
 });
 
 it('hold event loop lag and memory too', async () => {
