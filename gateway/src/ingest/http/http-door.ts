@@ -56,6 +56,7 @@ function neverStored(_request: Request, response: Response, next: NextFunction):
 
 /** The parser would skip any other body, and the schema would call it missing. */
 function jsonOnly(request: Request, _response: Response, next: NextFunction): void {
-  const otherBody = request.is('application/json') === false;
+  const otherBody =
+    request.is('application/json') === false && request.headers['content-length'] !== '0';
   next(otherBody ? new GatewayError('unsupported_media_type') : undefined);
 }

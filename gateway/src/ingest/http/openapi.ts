@@ -33,7 +33,8 @@ export function openApiDocument(): ReturnType<typeof createDocument> {
     {
       // A later version may add a field to an answer: clients made from this must not refuse it.
       override: ({ jsonSchema, io }) => {
-        if (io === 'output') delete jsonSchema.additionalProperties;
+        if (io === 'output' && jsonSchema.additionalProperties === false)
+          delete jsonSchema.additionalProperties;
       },
     },
   );
@@ -49,12 +50,23 @@ function described(name: string, operation: Operation): ZodOpenApiOperationObjec
     description: `For roles of \`${roles}\`.`,
     requestParams: { ...(params && { path: params }), ...(query && { query }) },
     ...(body && {
-      requestBody: { required: true, content: { 'application/json': { schema: body } } },
+      requestBody: { required: true, content: { 'application/json': json(body) } },
     }),
     responses: {
-      '200': { description: 'Done', content: { 'application/json': { schema: answer } } },
+      '200': { description: 'Done', content: { 'application/json': json(answer) } },
       ...problems(operation),
     },
+  };
+}
+
+/** Examples stand here because JSON Schema loses those of schemas that transform. */
+function json(schema: NonNullable<Operation['body']>) {
+  const examples = schema.meta()?.examples ?? [];
+  return {
+    schema,
+    examples: Object.fromEntries(
+      examples.map((value, index) => [`example${index + 1}`, { value }]),
+    ),
   };
 }
 
