@@ -4,13 +4,17 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { contentSecurityPolicy } from 'helmet';
 import type { Request, Response } from 'express';
 
-/** Swagger UI's own page asks for this file: point it at our document instead of its demo. */
+/**
+ * Swagger UI's own page asks for this file: point it at our document instead of its demo, and keep
+ * the address of the document from its validator on the internet.
+ */
 const INITIALIZER = `window.onload = () => {
   window.ui = SwaggerUIBundle({
     url: '/openapi.json',
     dom_id: '#swagger-ui',
     deepLinking: true,
     persistAuthorization: true,
+    validatorUrl: null,
     presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
     layout: 'StandaloneLayout',
   });
