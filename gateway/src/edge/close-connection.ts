@@ -9,7 +9,8 @@ const FORCE_AFTER_MS = 2_000;
  */
 export function closeConnection(connection: Connection): void {
   connection.close();
-  if (connection.readyState === 'closed') return;
+  // Over WebSocket it counts as closed while `ws` still holds unsent bytes and waits for an answer.
+  if (connection.readyState === 'closed' && !connection.transport.socket) return;
   setTimeout(terminateConnection, FORCE_AFTER_MS, connection).unref();
 }
 
