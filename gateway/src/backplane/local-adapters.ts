@@ -1,0 +1,109 @@
+import type { Namespace, ServerOptions } from 'socket.io';
+import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
+import { GatewayError } from '@streamgate/protocol/errors';
+import { userRoom } from '@streamgate/protocol/rooms';
+import type { Publication, Relocation } from './backplane.js';
+import { roomKey } from './room-key.js';
+import type { Session } from './session.js';
+
+/** EVENT of the Socket.IO protocol; the encoder makes BINARY_EVENT of it where there is binary. */
+const EVENT = 2;
+
+/** An event as adapters pass it around; `data` is the event's name and its arguments. */
+export interface EventPacket {
+  readonly type: typeof EVENT;
+  readonly nsp: string;
+  readonly data: unknown[];
+}
+
+/** The Socket.IO adapters of this node by namespace, and all that needs no other node. */
+export class LocalAdapters<A extends Adapter = Adapter> {
+  private readonly adapters = new Map<string, A>();
+
+  constructor(private readonly make: (namespace: Namespace) => A) {}
+
+  /** For the server's `adapter` option; Socket.IO calls it with `new`. */
+  factory(): NonNullable<ServerOptions['adapter']> {
+    const { adapters, make } = this;
+    return function adapterOf(namespace: Namespace) {
+      const adapter = make(namespace);
+      adapters.set(namespace.name, adapter);
+      return adapter;
+    };
+  }
+
+  /** @throws GatewayError `unknown_namespace` when no server has it */
+  of(namespace: string): A {
+    const adapter = this.adapters.get(namespace);
+    if (!adapter) throw new GatewayError('unknown_namespace');
+    return adapter;
+  }
+
+  /** Delivers to sessions of this node, past whatever the adapter does to reach other nodes. */
+  deliver(publication: Publication, packet: EventPacket): void {
+    const adapter = this.of(publication.namespace);
+    Adapter.prototype.broadcast.call(adapter, packet, optionsOf(publication));
+  }
+
+  relocate({ namespace, action, users, room }: Relocation): void {
+    const adapter = this.of(namespace);
+    const change = action === 'join' ? 'addSockets' : 'delSockets';
+    Adapter.prototype[change].call(adapter, optionsOf({ to: users.map(userRoom) }), [
+      roomKey(room),
+    ]);
+  }
+
+  has(namespace: string, room: string): boolean {
+    return this.adapters.get(namespace)?.rooms.has(roomKey(room)) ?? false;
+  }
+
+  /** A session that has ended joins nothing. */
+  join(session: Session, rooms: readonly string[]): void {
+    this.of(session.namespace).nsp.sockets.get(session.id)?.join(rooms.map(roomKey));
+  }
+
+  leave(session: Session, rooms: readonly string[]): void {
+    const socket = this.of(session.namespace).nsp.sockets.get(session.id);
+    for (const room of rooms) socket?.leave(roomKey(room));
+  }
+}
+
+/**
+ * @param offset where the event stands; undefined when it has no position of its own
+ * @param position the namespace's present one, on backplanes that recover: the client takes a last
+ *   argument that is a string for its offset, so behind such an argument something must follow
+ */
+export function packetOf(
+  { namespace, event, args }: Publication,
+  offset?: string,
+  position?: string,
+): EventPacket {
+  const data = [event, ...args];
+  if (offset !== undefined) data.push(offset);
+  else if (position !== undefined && typeof data.at(-1) === 'string') data.push(position);
+  return { type: EVENT, nsp: namespace, data };
+}
+
+/** Room names -> what adapters address; everyone is an empty set. */
+export function optionsOf(
+  publication: Pick<Publication, 'to' | 'except' | 'exceptSession' | 'volatile'>,
+): Required<BroadcastOptions> {
+  const { to, except = [], exceptSession, volatile } = publication;
+  const excepted = new Set(except.map(roomKey));
+  if (exceptSession !== undefined) excepted.add(exceptSession);
+  return {
+    rooms: new Set(to === '*' ? [] : to.map(roomKey)),
+    except: excepted,
+    flags: volatile ? { volatile: true } : {},
+  };
+}
+
+/** Whether a session in these rooms (keys, its own id among them) was addressed. */
+export function isAddressed(
+  keys: readonly string[],
+  { rooms, except }: { rooms: ReadonlySet<string>; except: ReadonlySet<string> },
+): boolean {
+  return (
+    (rooms.size === 0 || keys.some((key) => rooms.has(key))) && !keys.some((key) => except.has(key))
+  );
+}
