@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import proxyaddr from 'proxy-addr';
+import { ConfigError } from '../config.js';
 
 /** Bytes of X-Forwarded-For that are looked at, from its end. */
 const HEADER_MAX = 2_000;
@@ -10,7 +11,7 @@ const HEADER_MAX = 2_000;
  * Makes the function that tells a request's client address: the nearest one that is not a trusted
  * proxy, as far as X-Forwarded-For can be believed and read. IPv4-mapped addresses become IPv4.
  * @param trustedProxies addresses, networks, or `loopback`, `linklocal`, `uniquelocal`
- * @throws Error that names the variable when one of them is none of these
+ * @throws ConfigError that names the variable when one of them is none of these
  */
 export function clientAddresses(
   trustedProxies: readonly string[],
@@ -44,7 +45,7 @@ function compile(trustedProxies: readonly string[]): ReturnType<typeof proxyaddr
   try {
     return proxyaddr.compile([...trustedProxies]);
   } catch (error) {
-    throw new Error(`STREAMGATE_TRUSTED_PROXIES: ${(error as Error).message}`, { cause: error });
+    throw new ConfigError([`STREAMGATE_TRUSTED_PROXIES: ${(error as Error).message}`]);
   }
 }
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { GatewayError } from '@streamgate/protocol/errors';
 import { log } from '../ops/log.js';
 import { jwkKey, PUBLIC_KEY_ALGORITHMS, type VerificationKey } from './verification-key.js';
+import { ConfigError } from '../config.js';
 
 /** Pace of the fetches, in ms. */
 export interface JwksPace {
@@ -49,7 +50,7 @@ export class JwksKeys {
   ) {
     const { username, password } = new URL(url);
     if (username || password)
-      throw new Error('STREAMGATE_JWT_JWKS_URL: must not carry a user or password');
+      throw new ConfigError(['STREAMGATE_JWT_JWKS_URL: must not carry a user or password']);
     void this.refresh();
   }
 

@@ -38,6 +38,7 @@ export class Sessions implements SessionHooks {
   private readonly connect: Connect;
   private readonly expiry: ExpiryWheel<SessionSocket>;
   private readonly graceMs: number;
+  private readonly departing = new Set<Promise<void>>();
   private open = 0;
 
   constructor(parts: SessionsParts) {
@@ -62,8 +63,10 @@ export class Sessions implements SessionHooks {
     this.connect.install(chat, 'chat_disabled');
   }
 
-  close(): void {
+  /** Resolves when all ended sessions are unregistered. */
+  async close(): Promise<void> {
     this.expiry.close();
+    await Promise.all(this.departing);
   }
 
   event(session: SessionSocket, packet: Packet): void {
@@ -100,9 +103,11 @@ export class Sessions implements SessionHooks {
     typing.ended(session);
     allRooms.ended(session, rooms);
     if (session.dormant) return;
-    presence
+    const departing = presence
       .depart(session, ON_PURPOSE.has(reason))
-      .catch((err: unknown) => log.error({ err, session: session.id }, 'cannot unregister'));
+      .catch((err: unknown) => log.error({ err, session: session.id }, 'cannot unregister'))
+      .finally(() => this.departing.delete(departing));
+    this.departing.add(departing);
   }
 
   async renew(session: SessionSocket, token: string): Promise<number | undefined> {

@@ -3,7 +3,7 @@ import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose'
 import { LRUCache } from 'lru-cache';
 import { GatewayError } from '@streamgate/protocol/errors';
 import type { Principal } from '@streamgate/protocol/principal';
-import type { Config } from '../config.js';
+import { type Config, ConfigError } from '../config.js';
 import { ClaimError, principalOf } from './claims.js';
 import { JwksKeys } from './jwks.js';
 import { pemKey, secretKey, type VerificationKey } from './verification-key.js';
@@ -33,7 +33,7 @@ export class TokenVerifier {
   });
   private readonly running = new Map<string, Promise<Principal>>();
 
-  /** @throws Error that names the variable when a key of the configuration is unusable */
+  /** @throws ConfigError that names the variable when a key of the configuration is unusable */
   constructor(private readonly config: Config) {
     this.keys = configuredKeys(config);
     this.jwks = config.jwtJwksUrl === undefined ? undefined : new JwksKeys(config.jwtJwksUrl);
@@ -169,7 +169,7 @@ function configuredKeys(config: Config): VerificationKey[] {
     try {
       keys.push(pemKey(pem));
     } catch (error) {
-      throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
+      throw new ConfigError([`${name}: ${(error as Error).message}`]);
     }
   }
   return keys;

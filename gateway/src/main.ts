@@ -1,0 +1,88 @@
+import { fileURLToPath } from 'node:url';
+import { type INestApplication, type LoggerService } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { AppModule, createParts } from './app.module.js';
+import { type Config, ConfigError, readConfig } from './config.js';
+import { createEdge } from './edge/edge.js';
+import { configureHttp } from './ingest/http/http-door.js';
+import { log } from './ops/log.js';
+import { startManagement } from './ops/management.js';
+import { installSignals } from './ops/shutdown.js';
+
+/** Where a started node answers. */
+export interface Started {
+  /** Clients and REST. */
+  readonly url: string;
+  readonly managementUrl: string;
+}
+
+/** Only what goes wrong inside Nest: the node says itself what it does. */
+const nestLogger: LoggerService = {
+  log() {},
+  warn: (message: unknown) => log.warn(message),
+  error: (message: unknown, ...context: unknown[]) => log.error({ context }, String(message)),
+  fatal: (message: unknown, ...context: unknown[]) => log.fatal({ context }, String(message)),
+};
+
+/**
+ * Makes this process a node: configuration, parts, listening, signals.
+ * @throws ConfigError when the configuration has faults; other errors when a port is taken or Redis
+ *   is one that cannot be used
+ */
+export async function start(): Promise<Started> {
+  const config = readConfig();
+  log.level = config.logLevel;
+  const parts = createParts(config);
+  const { backplane, tokens, typing } = parts;
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.of(parts), {
+    logger: nestLogger,
+    bodyParser: false,
+    abortOnError: false,
+  });
+  configureHttp(app, config);
+  const edge = createEdge(app, parts);
+  await backplane.start();
+  await app.listen(config.httpPort, config.host);
+  const management = await startManagement({
+    config,
+    health: () => backplane.health(),
+    drain: edge.drain,
+  });
+
+  async function closeAll(): Promise<void> {
+    await app.close();
+    await edge.close();
+    typing.close();
+    tokens.close();
+    await backplane.close();
+    await management.close();
+  }
+
+  installSignals({
+    mode: config.mode,
+    drain: edge.drain,
+    hurry: () => edge.drain.hurry(),
+    closeAll,
+  });
+  const started = { url: await urlOf(app, config), managementUrl: management.url };
+  log.info({ ...started, node: backplane.nodeId, backplane: backplane.kind }, 'listening');
+  return started;
+}
+
+/** Nest names the loopback address when it listens on all of them; people read localhost. */
+async function urlOf(app: INestApplication, config: Config): Promise<string> {
+  const { port } = new URL(await app.getUrl());
+  const all = config.host === '0.0.0.0' || config.host === '::';
+  const host = all ? 'localhost' : config.host.includes(':') ? `[${config.host}]` : config.host;
+  return `http://${host}:${port}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  start().catch((error: unknown) => {
+    // A fault of the configuration is for people: one message, no stack trace.
+    if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+    else log.fatal({ err: error }, 'cannot start');
+    process.exit(1);
+  });
+}
