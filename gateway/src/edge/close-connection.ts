@@ -16,9 +16,11 @@ export function closeConnection(connection: Connection): void {
 
 /**
  * Ends a connection at once and gives its memory back. Measured: `close()` alone keeps what is
- * unsent for 30 s, until `ws` gives up waiting for the other side.
+ * unsent for 30 s, until `ws` gives up waiting for the other side; and a polling client that is
+ * gone is waited for as long, which `close(true)` after `close()` does not shorten.
  */
 export function terminateConnection(connection: Connection): void {
   connection.close(true);
   connection.transport.socket?.terminate();
+  connection.transport.shouldClose?.();
 }

@@ -194,6 +194,16 @@ test('who does not read is closed by force after two seconds', async () => {
   await vi.waitUntil(() => connection.transport.socket?.readyState === WebSocket.CLOSED, 4000);
 });
 
+test('a poller that does not poll is closed by force after two seconds', async () => {
+  const { drain, url, count } = await node();
+  await fetch(`${url}/socket.io/?EIO=4&transport=polling`);
+  expect(count()).toBe(1);
+  const began = performance.now();
+  drain.start({ seconds: 0 });
+  await drain.whenDrained();
+  expect(performance.now() - began).toBeLessThan(4000);
+});
+
 test('sheds a share while others are admitted', async () => {
   const { drain, url, count } = await node();
   const sockets = await clients(url, 20, 'websocket');

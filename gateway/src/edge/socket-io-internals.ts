@@ -23,11 +23,15 @@ export type Client = Socket['client'];
 /** An Engine.IO connection, with the fields that its types keep private. */
 export type Connection = Socket['conn'] & {
   request: IncomingMessage & { _query?: Record<string, string> };
-  transport: Socket['conn']['transport'] & { socket?: WebSocket };
+  transport: Socket['conn']['transport'] & {
+    socket?: WebSocket;
+    /** Of a polling transport that was closed between two polls: ends it without the next one. */
+    shouldClose?: (() => void) | null;
+  };
 };
 
 export function connectionOf(client: Client): Connection {
-  return client.conn as unknown as Connection;
+  return client.conn;
 }
 
 /** The Engine.IO id; it is as good as a password while the connection lives. */
