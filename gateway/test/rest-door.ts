@@ -2,16 +2,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { Redis } from 'ioredis';
 import { Server } from 'socket.io';
 import { io, type Socket } from 'socket.io-client';
 import { roleRoom, userRoom } from '@streamgate/protocol/rooms';
 import type { Backplane } from '../src/backplane/backplane.js';
 import { createMemoryBackplane } from '../src/backplane/memory.js';
-import { redisOptions } from '../src/backplane/redis-options.js';
 import { roomKey } from '../src/backplane/room-key.js';
-import { createStreamsBackplane } from '../src/backplane/streams.js';
-import { readConfig } from '../src/config.js';
+import { readConfig, type Config } from '../src/config.js';
 import { TokenVerifier } from '../src/edge/tokens.js';
 import { Executor } from '../src/ingest/execute.js';
 import { configureHttp, httpControllers } from '../src/ingest/http/http-door.js';
@@ -28,14 +25,13 @@ export interface Door {
   close(): Promise<void>;
 }
 
-/** @param env on top of a secret; with a Redis URL it runs on `streams`, else on `memory` */
-export async function openDoor(env: NodeJS.ProcessEnv = {}): Promise<Door> {
+/** @param env on top of a secret */
+export async function openDoor(
+  env: NodeJS.ProcessEnv = {},
+  createBackplane: (config: Config) => Backplane = createMemoryBackplane,
+): Promise<Door> {
   const config = readConfig({ STREAMGATE_JWT_SECRET: SECRET, ...env });
-  const { redisUrl } = config;
-  const backplane =
-    redisUrl === undefined
-      ? createMemoryBackplane(config)
-      : createStreamsBackplane(config, (purpose) => new Redis(redisOptions(redisUrl, purpose)));
+  const backplane = createBackplane(config);
   const presence = new Presence(config, backplane);
   const tokens = new TokenVerifier(config);
   const app = await NestFactory.create<NestExpressApplication>(

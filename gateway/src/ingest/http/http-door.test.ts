@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OPERATIONS, Problem } from '@streamgate/protocol/rest';
-import { startRedis } from '../../../test/redis.js';
 import { next, openDoor, type Door } from '../../../test/rest-door.js';
 import { tokenOf, type Person } from '../../../test/tokens.js';
 import { Executor } from '../execute.js';
@@ -533,39 +532,4 @@ describe('the description', () => {
       await development.close();
     }
   });
-});
-
-test('503 with the time to wait while the backplane is away, and again 200 when it is back', async () => {
-  const redis = await startRedis();
-  const node = await openDoor({ STREAMGATE_REDIS_URL: redis.url });
-  try {
-    const ask = async (method: string, path: string, body?: unknown) => {
-      const response = await fetch(node.url + path, {
-        method,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      });
-      return { status: response.status, headers: response.headers, body: await json(response) };
-    };
-    const requests: [string, string, unknown?][] = [
-      ['POST', '/websocket/broadcast', { message: 'x' }],
-      ['POST', '/api/gateway/send', { userId: 'a', event: 'x', message: 1 }],
-      ['GET', '/websocket/active-users'],
-      ['GET', '/api/gateway/status/a'],
-    ];
-    for (const request of requests) expect(await ask(...request)).toMatchObject({ status: 200 });
-    await redis.kill();
-    for (const request of requests) {
-      const answer = await ask(...request);
-      expect(expectProblem(answer, 503, 'backplane_unavailable').retryable).toBe(true);
-      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-    }
-    await redis.restart();
-    await expect
-      .poll(async () => (await ask('GET', '/api/gateway/stats')).status, { timeout: 10_000 })
-      .toBe(200);
-  } finally {
-    await node.close();
-    await redis.stop();
-  }
 });
