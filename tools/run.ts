@@ -22,7 +22,7 @@ Management         ${managementUrl}
 
 ${(await tokenLines(config)) ?? 'Tokens come from your issuer.\n'}`);
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
-  console.error(error.message);
+  // A fault of the configuration is for people: one message, no stack trace.
+  console.error(error instanceof ConfigError ? error.message : error);
   process.exit(1);
 }
