@@ -6,7 +6,8 @@ import { ConfigError, readConfig } from '../gateway/dist/config.js';
 import { start } from '../gateway/dist/main.js';
 import { developmentDefaults, freePort, tokenLines } from './development.ts';
 
-Object.assign(process.env, developmentDefaults(process.env));
+const given = { ...process.env };
+Object.assign(process.env, developmentDefaults(given));
 // Several may run side by side: a port that nobody chose gives way.
 process.env.STREAMGATE_HTTP_PORT ||= String(await freePort(3000));
 process.env.STREAMGATE_MANAGEMENT_PORT ||= String(await freePort(9464));
@@ -22,7 +23,16 @@ Management         ${managementUrl}
 
 ${(await tokenLines(config)) ?? 'Tokens come from your issuer.\n'}`);
 } catch (error) {
+  // Another one, started at the same moment, was faster: look for ports again.
+  if (isPortTaken(error)) process.execve?.(process.execPath, process.argv, given);
   // A fault of the configuration is for people: one message, no stack trace.
   console.error(error instanceof ConfigError ? error.message : error);
   process.exit(1);
+}
+
+/** Whether a port that nobody chose is taken after all. */
+function isPortTaken(error: unknown): boolean {
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+  const chosen = [given.STREAMGATE_HTTP_PORT, given.STREAMGATE_MANAGEMENT_PORT];
+  return code === 'EADDRINUSE' && !chosen.includes(String(port));
 }
