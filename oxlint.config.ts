@@ -28,8 +28,8 @@ const redisClient = {
 };
 const configValue = {
   group: ['**/config.js'],
-  allowTypeImports: true,
-  message: 'Only the Config type is a leaf; take the value in the constructor.',
+  importNames: ['readConfig'],
+  message: 'Only main.ts reads the configuration; take it in the constructor.',
 };
 
 const arrows: OxlintOverride[] = Object.entries(below).map(([folder, lower]) => ({
