@@ -10,7 +10,7 @@ export interface Suite {
 
 export const suites: Suite[] = [
   { name: 'unit', include: ['protocol/src/**/*.test.ts', 'gateway/src/**/*.test.ts'] },
-  { name: 'tools', include: ['tools/**/*.test.ts'] },
+  { name: 'tools', include: ['tools/**/*.test.ts'], needs: ['curl'] },
   {
     name: 'contract',
     include: ['gateway/test/contract/**/*.test.ts'],
