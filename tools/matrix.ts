@@ -1,0 +1,101 @@
+/**
+ * docs/contract-matrix.md: every row of the documents with the tests that prove it. The rows are the
+ * names of the tests, as vitest collects them, so the page says what is really run.
+ */
+import { execFile } from 'node:child_process';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { CLIENT_EVENTS } from '../protocol/dist/client-events.js';
+import { SERVER_EVENTS } from '../protocol/dist/server-events.js';
+import { openApiDocument } from '../gateway/dist/ingest/http/openapi.js';
+
+interface Row {
+  readonly document: string;
+  readonly topology: string;
+  readonly section: string;
+  /** The part in backticks: an event, an endpoint. */
+  readonly name: string;
+  readonly says: string;
+  /** Relative to the root. */
+  readonly file: string;
+}
+
+const root = join(import.meta.dirname, '..');
+
+/** @throws Error when an event or an endpoint of the documents has no row */
+export async function renderMatrix(): Promise<string> {
+  const rows = await collect();
+  const missing = expected().filter((name) => !rows.some((row) => row.name === name));
+  if (missing.length > 0) throw new Error(`no contract test for ${missing.join(', ')}`);
+  return [
+    '# The documents, row by row',
+    '',
+    'Each row of documents 1, 3, 4 and 5 is a test of that name, on one node (`memory`) and on two',
+    'processes with Redis (`streams`, `pubsub`). This page is made by `make generate` from the names of',
+    'the tests; it cannot be made while an event or an endpoint has none.',
+    ...groups(rows, 'document').flatMap(([document, ofDocument]) => [
+      '',
+      `## ${document.replace('document', 'Document')}`,
+      '',
+      `[${ofDocument[0]?.file}](../${ofDocument[0]?.file})`,
+      ...groups(ofDocument, 'section').flatMap(([section, ofSection]) => [
+        '',
+        `### ${section}`,
+        '',
+        ...table(ofSection),
+      ]),
+    ]),
+    '',
+  ].join('\n');
+}
+
+async function collect(): Promise<Row[]> {
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [vitest, 'list', '--json', '--no-static-parse', '--project', 'contract', 'document-'],
+    { cwd: root, maxBuffer: 64 * 1024 * 1024 },
+  );
+  const tests = JSON.parse(stdout) as { name: string; file: string }[];
+  const rows = tests.flatMap(({ name, file }) => {
+    const found = /^(document \d) > on (\w+) > (.+?) > `([^`]+)` ?(.*)$/s.exec(name);
+    if (!found) return [];
+    const [, document, topology, section, row, says] = found as unknown as string[];
+    return [{ document, topology, section, name: row, says, file: relative(root, file) } as Row];
+  });
+  return rows.toSorted((a, b) => a.document.localeCompare(b.document));
+}
+
+/** What the documents name: events of both directions and the endpoints of the REST door. */
+function expected(): string[] {
+  const { paths = {} } = openApiDocument() as { paths?: Record<string, object> };
+  const endpoints = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map(
+      (method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`,
+    ),
+  );
+  // No document has these: the contract adds them, and other tests prove them.
+  const ours = new Set(['refresh-token', 'token-refreshed', 'draining']);
+  return [...Object.keys(CLIENT_EVENTS), ...Object.keys(SERVER_EVENTS), ...endpoints].filter(
+    (name) => !ours.has(name),
+  );
+}
+
+function table(rows: readonly Row[]): string[] {
+  const topologies = [...new Set(rows.map(({ topology }) => topology))];
+  const lines = groups(rows, 'name').flatMap(([name, ofName]) =>
+    groups(ofName, 'says').map(([says, each]) => {
+      const on = topologies.map((one) => (each.some((row) => row.topology === one) ? 'yes' : 'no'));
+      return [`\`${name}\``, says, ...on];
+    }),
+  );
+  const header = ['row', '', ...topologies];
+  return [header, header.map(() => '---'), ...lines].map(
+    (cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`,
+  );
+}
+
+/** Rows by the value of a field, in the order in which the values first appear. */
+function groups(rows: readonly Row[], field: keyof Row): [string, Row[]][] {
+  return Object.entries(Object.groupBy(rows, (row) => row[field])) as [string, Row[]][];
+}
