@@ -19,7 +19,8 @@ const UNKNOWN_EVENTS_TOLD = 16;
  * becomes an error of the catalogue, and nothing that the client sent is echoed in it.
  */
 export function dispatch(handlers: Handlers, session: SessionSocket, packet: Packet): void {
-  const [event, payload] = packet.data as [unknown, unknown];
+  // An event packet may come without any data.
+  const [event, payload] = (packet.data ?? []) as [unknown, unknown];
   metrics.eventsIn.add();
   const handler = typeof event === 'string' ? handlers.get(event) : undefined;
   if (!handler) return refuseUnknown(session, packet, String(event));

@@ -35,9 +35,10 @@ export class FloodGuard {
   watch(connection: Metered): void {
     connection.floodMeter = new ConnectionMeter();
     const { limits } = this;
-    connection.on('data', (data: string | Buffer) => {
+    // A frame of nothing but its type has no data.
+    connection.on('data', (data: string | Buffer | undefined) => {
       const meter = connection.floodMeter;
-      if (!meter || takeBytes(meter, limits, data.length, Date.now()) !== 'close') return;
+      if (!meter || takeBytes(meter, limits, data?.length ?? 0, Date.now()) !== 'close') return;
       if (meter.session?.connected) meter.session.close('flood');
       else terminateConnection(connection);
     });
