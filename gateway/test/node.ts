@@ -67,8 +67,8 @@ export class TestNode {
     });
   }
 
-  get pid(): number {
-    return this.child.pid!;
+  get running(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
   }
 
   /** `http://…` of clients and REST; only after `listening`. */
@@ -93,7 +93,7 @@ export class TestNode {
     for (;;) {
       const line = this.lines.find(fits);
       if (line) return line;
-      if (this.child.exitCode !== null || this.child.signalCode !== null)
+      if (!this.running)
         throw new Error(`the node ended (${this.child.exitCode}):\n${this.output}`);
       await new Promise<void>((resolve) => this.watchers.add(resolve));
     }

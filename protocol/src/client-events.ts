@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEPTH_MAX, isDeeperThan } from './json-depth.js';
 import { RoomName } from './rooms.js';
 
 /** Longest text of a message in characters; the payload limit in bytes holds beside it. */
@@ -6,6 +7,12 @@ export const TEXT_MAX = 10_000;
 
 const Text = z.string().min(1).max(TEXT_MAX);
 const UserId = z.union([z.string().min(1).max(200), z.number().int()]).transform(String);
+/** What a client may send freely; the depth is looked at first, since the rest recurses. */
+const Json = z
+  .custom<z.core.util.JSONType>((value) => !isDeeperThan(value, DEPTH_MAX), {
+    error: `JSON is nested deeper than ${DEPTH_MAX} levels`,
+  })
+  .pipe(z.json());
 const Page = z
   .object({
     limit: z.number().int().min(1).max(1000).optional(),
@@ -22,10 +29,10 @@ const Typing = z.object({ room: RoomName, discussionId: z.string().max(200).opti
  */
 export const CLIENT_EVENTS = {
   /** Document 1. Whatever comes with it is sent back as `data`. */
-  ping: { payload: z.json().optional(), reply: 'pong' },
+  ping: { payload: Json.optional(), reply: 'pong' },
   /** Document 5. */
   message: {
-    payload: z.looseObject({ message: z.json() }),
+    payload: z.looseObject({ message: Json }),
     reply: 'messageReceived',
   },
   /** Document 3. */

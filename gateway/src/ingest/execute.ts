@@ -7,14 +7,11 @@ import {
   type Outcome,
 } from '@streamgate/protocol/commands';
 import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
+import { DEPTH_MAX, isDeeperThan } from '@streamgate/protocol/json-depth';
 import { RoomName } from '@streamgate/protocol/rooms';
 import type { Backplane, Relocation } from '../backplane/backplane.js';
 import { metrics } from '../ops/metrics.js';
 import { decideRelocation } from '../rooms/access.js';
-import { isDeeperThan } from './json-depth.js';
-
-/** Deepest JSON that a service may send: what reads it later recurses. */
-export const DEPTH_MAX = 100;
 
 /** A command that may be executed. */
 interface Accepted {

@@ -19,6 +19,7 @@ export async function startVictim(env: NodeEnv = {}): Promise<Victim> {
     node,
     neighbour,
     async unharmed() {
+      if (!node.running) throw new Error(`the node ended:\n${node.output}`);
       expect(await neighbour.ask('message', { message: 'still there?' })).toHaveProperty('data');
       expect(neighbour.socket.connected).toBe(true);
       expect(node.lines.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);

@@ -1,3 +1,6 @@
+/** Deepest JSON that a client or a service may send: what reads it later recurses. */
+export const DEPTH_MAX = 100;
+
 /** Whether arrays and objects are nested deeper than `levels`; asks without recursion. */
 export function isDeeperThan(value: unknown, levels: number): boolean {
   let layer = [value].filter(isNested);
