@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { portOf } from '../proxy.js';
@@ -16,12 +15,12 @@ describe('HTTP that no client sends', () => {
   /** What comes back for raw bytes, until the other side closes. */
   async function raw(text: string): Promise<string> {
     const socket = connect(portOf(victim.node.url), '127.0.0.1');
-    await once(socket, 'connect');
     let answer = '';
     socket.on('data', (chunk) => (answer += chunk.toString()));
+    // Refused while it still writes.
     socket.on('error', () => undefined);
     socket.write(text);
-    await once(socket, 'close');
+    await new Promise((resolve) => socket.once('close', resolve));
     return answer;
   }
   const head = 'Host: x\r\nConnection: close\r\n';
