@@ -5,17 +5,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readConfig } from '../gateway/dist/config.js';
+import { ConfigError, readConfig } from '../gateway/dist/config.js';
 import { developmentDefaults, freePort, tokenLines } from './development.ts';
 
 const here = import.meta.dirname;
 const nodes: ChildProcess[] = [];
 let stopRedis = async () => {};
 
+let stopping: Promise<void> | undefined;
+
 /** Nodes first, so that they take leave of Redis while it is there. */
-async function stop(): Promise<void> {
+async function stop(signal: NodeJS.Signals): Promise<void> {
   const running = nodes.filter(isRunning);
-  for (const node of running) node.kill('SIGINT');
+  for (const node of running) node.kill(signal);
   await Promise.all(running.map((node) => once(node, 'exit')));
   await stopRedis();
 }
@@ -75,7 +77,11 @@ async function isReady(managementUrl: string): Promise<boolean> {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void stop().then(() => process.exit(0)));
+  process.on(signal, () => {
+    // A second one hurries the nodes.
+    if (stopping) for (const node of nodes.filter(isRunning)) node.kill(signal);
+    else stopping = stop(signal).then(() => process.exit(0));
+  });
 }
 
 try {
@@ -90,6 +96,7 @@ ${urls.join('\n')}
 
 ${(await tokenLines(config)) ?? 'Tokens come from your issuer.\n'}`);
 } catch (error) {
-  await stop();
-  throw error;
+  await (stopping ??= stop('SIGINT'));
+  console.error(error instanceof ConfigError ? error.message : error);
+  process.exit(1);
 }
