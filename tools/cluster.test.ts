@@ -1,0 +1,30 @@
+import { execFileSync } from 'node:child_process';
+import { io } from 'socket.io-client';
+import { expect, test } from 'vitest';
+import { run } from './program.ts';
+
+test('make cluster starts three nodes that behave as one, and leaves nothing behind', async () => {
+  const cluster = run(process.execPath, ['tools/cluster.ts']);
+  const tokens = await cluster.tokens();
+  const nodes = [...cluster.output.matchAll(/^node \d +(\S+) +management \S+ +pid (\d+)$/gm)];
+  expect(nodes).toHaveLength(3);
+  const [first, second] = nodes.map(([, url]) => url);
+
+  const alice = io(first, { auth: { token: tokens.ALICE }, transports: ['websocket'] });
+  const reached = new Promise((resolve) => alice.on('notification', resolve));
+  await new Promise((resolve) => alice.on('connected', resolve));
+  const answer = await fetch(`${second}/api/gateway/send`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${tokens.SERVICE}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ userId: 'alice', event: 'notification', message: { n: 1 } }),
+  });
+  expect(await answer.json()).toMatchObject({ success: true });
+  expect(await reached).toEqual({ n: 1 });
+  alice.close();
+
+  const [, port] = await cluster.wrote(/ are up on 127\.0\.0\.1:(\d+)/);
+  expect(await cluster.end('SIGINT')).toBe(0);
+  const running = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' });
+  for (const [, , pid] of nodes) expect(running).not.toMatch(new RegExp(`^ *${pid} `, 'm'));
+  expect(running).not.toContain(`:${port}`);
+});
