@@ -17,6 +17,7 @@ import { corsOptions } from './origin.js';
 import { setServerTimeouts } from './server-timeouts.js';
 import { SessionSocket } from './session-socket.js';
 import { Sessions } from './sessions.js';
+import { slimRequests } from './slim-request.js';
 import { watchSlowConsumers } from './slow-consumer.js';
 import { SocketAdapter } from './socket-adapter.js';
 import type { Connection } from './socket-io-internals.js';
@@ -67,6 +68,7 @@ export function createEdge(app: INestApplication, parts: EdgeParts): Edge {
       onSlow: (_, unsentBytes) => log.warn({ unsentBytes }, 'slow consumer closed'),
     });
     engine.on('connection', (connection: Connection) => flood.watch(connection));
+    slimRequests(engine);
     sessions.install(io.of('/'), io.of('/chat'));
   }
 

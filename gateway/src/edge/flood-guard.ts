@@ -38,7 +38,8 @@ export class FloodGuard {
     // A frame of nothing but its type has no data.
     connection.on('data', (data: string | Buffer | undefined) => {
       const meter = connection.floodMeter;
-      if (!meter || takeBytes(meter, limits, data?.length ?? 0, Date.now()) !== 'close') return;
+      if (!meter || takeBytes(meter, limits, data?.length ?? 0, performance.now()) !== 'close')
+        return;
       if (meter.session?.connected) meter.session.close('flood');
       else terminateConnection(connection);
     });
@@ -53,7 +54,7 @@ export class FloodGuard {
   take(session: SessionSocket): FloodVerdict {
     const { floodMeter } = connectionOf(session.client) as Metered;
     if (!floodMeter) return 'ok';
-    const now = Date.now();
+    const now = performance.now();
     const events = takeEvent(floodMeter, this.limits, now);
     return events === 'ok' ? takeBytes(floodMeter, this.limits, 0, now) : events;
   }
