@@ -14,8 +14,11 @@ const LONGEST_RETRY_MS = 2000;
 const CONNECT_TIMEOUT_MS = 5000;
 const SENTINEL_PORT = 26_379;
 
+/** Without the shape of replies, which is part of the client's own type. */
+export type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
+
 /** `STREAMGATE_REDIS_URL` as the configuration has checked it -> options of ioredis. */
-export function redisOptions(url: string, purpose: RedisPurpose): RedisOptions {
+export function redisOptions(url: string, purpose: RedisPurpose): ConnectionOptions {
   return {
     ...(/^rediss?\+sentinel:/i.test(url) ? sentinel(url) : standalone(url)),
     connectionName: `streamgate-${purpose}`,
@@ -42,7 +45,7 @@ export function backoff(attempt: number): number {
   return Math.ceil(longest * (0.5 + Math.random() / 2));
 }
 
-function standalone(text: string): RedisOptions {
+function standalone(text: string): ConnectionOptions {
   const url = new URL(text);
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
@@ -54,7 +57,7 @@ function standalone(text: string): RedisOptions {
 }
 
 /** `redis+sentinel://[user:password@]host:port,host:port/master[/db]`: URL knows one host only. */
-function sentinel(text: string): RedisOptions {
+function sentinel(text: string): ConnectionOptions {
   const [, scheme = '', user = '', password = '', hosts = '', name = '', db = '0'] =
     /^(\w+)\+sentinel:\/\/(?:([^:@]*)(?::([^@]*))?@)?([^/]+)\/([^/]+)(?:\/(\d+))?\/?$/i.exec(
       text,
@@ -77,7 +80,7 @@ function sentinel(text: string): RedisOptions {
 }
 
 /** Of an ACL user, or the password alone. */
-function credentials(user: string, password: string): RedisOptions {
+function credentials(user: string, password: string): ConnectionOptions {
   return {
     ...(user && { username: decodeURIComponent(user) }),
     ...(password && { password: decodeURIComponent(password) }),

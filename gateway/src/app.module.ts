@@ -1,0 +1,89 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { Redis } from 'ioredis';
+import type { Backplane } from './backplane/backplane.js';
+import { createMemoryBackplane } from './backplane/memory.js';
+import { createPubsubBackplane } from './backplane/pubsub.js';
+import { type RedisConnect, redisOptions } from './backplane/redis-options.js';
+import { createStreamsBackplane } from './backplane/streams.js';
+import type { Config } from './config.js';
+import { TokenVerifier } from './edge/tokens.js';
+import { Executor } from './ingest/execute.js';
+import { httpControllers } from './ingest/http/http-door.js';
+import { CONFIG, EXECUTOR, PRESENCE, VERIFY_TOKEN } from './ingest/http/needs.js';
+import { Presence } from './presence/presence.js';
+import { Typing } from './presence/typing.js';
+import { Rooms } from './rooms/rooms.js';
+import { EchoGateway } from './session/echo.js';
+import { MessagesGateway } from './session/messages.js';
+import { RoomsGateway } from './session/rooms.js';
+import { TokenGateway } from './session/token.js';
+import { TypingGateway } from './session/typing.js';
+import { UsersGateway } from './session/users.js';
+
+/** What carries events between nodes: `STREAMGATE_BACKPLANE`. */
+function createBackplane(config: Config): Backplane {
+  const { redisUrl } = config;
+  const connect: RedisConnect = (purpose) => {
+    if (redisUrl === undefined) throw new Error('a Redis backplane without STREAMGATE_REDIS_URL');
+    return new Redis(redisOptions(redisUrl, purpose));
+  };
+  switch (config.backplane) {
+    case 'memory':
+      return createMemoryBackplane(config);
+    case 'streams':
+      return createStreamsBackplane(config, connect);
+    case 'pubsub':
+      return createPubsubBackplane(config, connect);
+  }
+}
+
+/** The parts that the whole node shares. */
+export interface Parts {
+  readonly config: Config;
+  readonly backplane: Backplane;
+  readonly tokens: TokenVerifier;
+  readonly presence: Presence;
+  readonly rooms: Rooms;
+  readonly typing: Typing;
+}
+
+/** The composition root: the only place that picks implementations. */
+export function createParts(config: Config): Parts {
+  const backplane = createBackplane(config);
+  return {
+    config,
+    backplane,
+    tokens: new TokenVerifier(config),
+    presence: new Presence(config, backplane),
+    rooms: new Rooms(config, backplane),
+    typing: new Typing(backplane),
+  };
+}
+
+@Module({})
+export class AppModule {
+  /** What Nest makes of the parts: gateways for clients, controllers for services. */
+  static of({ config, backplane, tokens, presence, rooms, typing }: Parts): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [DiscoveryModule],
+      controllers: httpControllers,
+      providers: [
+        { provide: Presence, useValue: presence },
+        { provide: Rooms, useValue: rooms },
+        { provide: Typing, useValue: typing },
+        { provide: CONFIG, useValue: config },
+        { provide: PRESENCE, useValue: presence },
+        { provide: EXECUTOR, useValue: new Executor(backplane) },
+        { provide: VERIFY_TOKEN, useValue: (token: string) => tokens.verify(token) },
+        EchoGateway,
+        MessagesGateway,
+        RoomsGateway,
+        TokenGateway,
+        TypingGateway,
+        UsersGateway,
+      ],
+    };
+  }
+}
