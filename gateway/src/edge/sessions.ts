@@ -119,8 +119,9 @@ export class Sessions implements SessionHooks {
     session.principal = principal;
     session.expired = false;
     this.watch(session);
-    if (!session.dormant) await presence.changed(session);
+    // Rooms first: what was taken away must not wait for the registry.
     await rooms.rolesChanged(session, before);
+    if (!session.dormant) await presence.changed(session);
     return principal.expiresAt;
   }
 
