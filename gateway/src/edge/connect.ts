@@ -57,7 +57,9 @@ export class Connect {
   private readonly parts: ConnectParts;
   private readonly refusals = new WeakMap<Socket, GatewayError>();
   private readonly arrivals = new WeakMap<Socket, Arrival>();
-  private readonly connecting = new WeakMap<Client, { count: number; pending: Set<string> }>();
+  private readonly attempts = new WeakMap<Client, number>();
+  /** Clients whose CONNECT is being decided, by namespace. */
+  private readonly deciding = new Map<string, Set<Client>>();
 
   constructor(parts: ConnectParts) {
     this.parts = parts;
@@ -93,17 +95,18 @@ export class Connect {
     } catch (thrown) {
       return this.refuse(namespace, client, auth, toGatewayError(thrown));
     } finally {
-      this.connecting.get(client)?.pending.delete(namespace.name);
+      this.deciding.get(namespace.name)?.delete(client);
     }
   }
 
   /** A client asks once at a time for each namespace, and not without end. */
   private mayConnect(client: Client, namespace: string): boolean {
-    const asked = this.connecting.get(client) ?? { count: 0, pending: new Set<string>() };
-    this.connecting.set(client, asked);
-    asked.count += 1;
-    if (asked.count > MAX_CONNECTS || asked.pending.has(namespace)) return false;
-    asked.pending.add(namespace);
+    const attempts = (this.attempts.get(client) ?? 0) + 1;
+    this.attempts.set(client, attempts);
+    let deciding = this.deciding.get(namespace);
+    if (!deciding) this.deciding.set(namespace, (deciding = new Set()));
+    if (attempts > MAX_CONNECTS || deciding.has(client)) return false;
+    deciding.add(client);
     return true;
   }
 
@@ -224,6 +227,8 @@ export class Connect {
   private open(session: SessionSocket): void {
     const { backplane, presence, opened } = this.parts;
     const { principal, recovered, namespace, id } = session;
+    const arrival = this.arrivals.get(session);
+    this.arrivals.delete(session);
     const user = userOf(principal);
     const timestamp = new Date(session.connectedAt).toISOString();
     session.send(
@@ -241,8 +246,7 @@ export class Connect {
     metrics.connects.add(recovered ? 'recovered' : 'accepted');
     log.info({ user: user.id, session: id, namespace, recovered }, 'connect');
     opened(session);
-    if (!session.dormant)
-      presence.announceArrival(namespace, principal, this.arrivals.get(session));
+    if (!session.dormant) presence.announceArrival(namespace, principal, arrival);
   }
 
   /** Registers and announces a session that a version 2 client opened by itself, when it speaks. */

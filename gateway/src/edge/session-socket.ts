@@ -14,6 +14,7 @@ import {
   type PreviousSession,
   asSocketIoSession,
   connectionOf,
+  forgetHandshake,
   markRecovered,
   writePacket,
 } from './socket-io-internals.js';
@@ -55,6 +56,7 @@ export class SessionSocket extends Socket implements Session {
   ) {
     super(namespace, client, auth, asSocketIoSession(previous));
     markRecovered(this, recovered);
+    forgetHandshake(this);
     this.principal = principal;
     this.hooks = hooks;
   }

@@ -60,6 +60,13 @@ export function markRecovered(socket: Socket, recovered: boolean): void {
   (socket as { recovered: boolean }).recovered = recovered;
 }
 
+const NO_HANDSHAKE = Object.freeze({});
+
+/** A socket's handshake repeats the request and holds on to the token: the edge reads neither again. */
+export function forgetHandshake(socket: Socket): void {
+  (socket as { handshake: object }).handshake = NO_HANDSHAKE;
+}
+
 /** Writes a packet straight to the socket's connection, past adapter and listeners. */
 export function writePacket(socket: Socket, packet: Packet): void {
   (socket as unknown as { packet(packet: Packet, options: object): void }).packet(packet, {});
