@@ -33,6 +33,12 @@ export class Program {
     return Object.fromEntries(lines.map(([, name = '', token = '']) => [name, token]));
   }
 
+  /** Nobody reads any more what it writes. */
+  deafen(): void {
+    this.child.stdout?.destroy();
+    this.child.stderr?.destroy();
+  }
+
   private get ended(): boolean {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }

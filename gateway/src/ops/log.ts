@@ -8,11 +8,16 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
  * The node's log: JSON, one line per thing that matters. Never tokens, payloads or URLs with
  * passwords. `main.ts` sets `log.level` from the configuration, the management port at run time.
  */
-export const log = pino({
-  base: null,
-  timestamp: pino.stdTimeFunctions.isoTime,
-  formatters: { level: (label) => ({ level: label }) },
-});
+export const log = pino(
+  {
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  },
+  // Synchronous, at the same cost: with lines still to write, pino never ends a process whose
+  // reader has gone (sonic-boom 4.2 repeats the write for ever).
+  pino.destination({ fd: 1, sync: true }),
+);
 
 interface Repetition {
   more: number;
