@@ -7,6 +7,7 @@ import { createPubsubBackplane } from './backplane/pubsub.js';
 import { type RedisConnect, redisOptions } from './backplane/redis-options.js';
 import { createStreamsBackplane } from './backplane/streams.js';
 import type { Config } from './config.js';
+import type { EdgeParts } from './edge/edge.js';
 import { TokenVerifier } from './edge/tokens.js';
 import { Executor } from './ingest/execute.js';
 import { httpControllers } from './ingest/http/http-door.js';
@@ -38,18 +39,8 @@ function createBackplane(config: Config): Backplane {
   }
 }
 
-/** The parts that the whole node shares. */
-export interface Parts {
-  readonly config: Config;
-  readonly backplane: Backplane;
-  readonly tokens: TokenVerifier;
-  readonly presence: Presence;
-  readonly rooms: Rooms;
-  readonly typing: Typing;
-}
-
 /** The composition root: the only place that picks implementations. */
-export function createParts(config: Config): Parts {
+export function createParts(config: Config): EdgeParts {
   const backplane = createBackplane(config);
   return {
     config,
@@ -64,7 +55,7 @@ export function createParts(config: Config): Parts {
 @Module({})
 export class AppModule {
   /** What Nest makes of the parts: gateways for clients, controllers for services. */
-  static of({ config, backplane, tokens, presence, rooms, typing }: Parts): DynamicModule {
+  static of({ config, backplane, tokens, presence, rooms, typing }: EdgeParts): DynamicModule {
     return {
       module: AppModule,
       imports: [DiscoveryModule],

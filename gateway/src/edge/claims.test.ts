@@ -1,26 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { claimAt, ClaimError, principalOf } from './claims.js';
+import { ClaimError, principalOf } from './claims.js';
 
 const paths = {
   jwtUserClaim: ['sub', 'userId', 'id', '_id'],
   jwtUsernameClaim: ['username', 'preferred_username', 'name'],
   jwtRolesClaim: ['roles', 'role', 'realm_access.roles'],
 };
-
-describe('claimAt', () => {
-  test.each([
-    ['a plain name', { sub: 'u' }, 'sub', 'u'],
-    ['a path', { realm_access: { roles: ['a'] } }, 'realm_access.roles', ['a']],
-    ['a name with dots', { 'https://x.io/roles': ['a'] }, 'https://x.io/roles', ['a']],
-    ['a name with dots inside a path', { ra: { 'my.app': { roles: 1 } } }, 'ra.my.app.roles', 1],
-    ['an inherited name', {}, 'constructor.name', undefined],
-    ['a prototype', {}, '__proto__', undefined],
-    ['through a text', { a: 'text' }, 'a.length', undefined],
-    ['through a list', { a: ['x'] }, 'a.0', undefined],
-  ])('%s', (_, claims, path, value) => {
-    expect(claimAt(claims, path)).toEqual(value);
-  });
-});
 
 describe('user id', () => {
   test.each([

@@ -1,3 +1,4 @@
+import { claimAt } from '@streamgate/protocol/claims';
 import type { Principal } from '@streamgate/protocol/principal';
 import { isRoomName, roleRoom, userRoom } from '@streamgate/protocol/rooms';
 import type { Config } from '../config.js';
@@ -32,22 +33,6 @@ export function principalOf(claims: Claims, paths: ClaimPaths): Principal {
     claims: Object.freeze(claims),
     expiresAt: typeof exp === 'number' ? Math.min(exp * 1000, LAST_MS) : undefined,
   });
-}
-
-/**
- * The value at a dotted path. A name may itself hold dots (`https://x/roles`,
- * `resource_access.my.app.roles`): the longest name at the top wins. Own properties only.
- */
-export function claimAt(claims: unknown, path: string): unknown {
-  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined;
-  if (Object.hasOwn(claims, path)) return (claims as Claims)[path];
-  for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
-    const head = path.slice(0, dot);
-    if (!Object.hasOwn(claims, head)) continue;
-    const found = claimAt((claims as Claims)[head], path.slice(dot + 1));
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }
 
 function firstOf<T>(

@@ -5,9 +5,6 @@ import type { Backplane } from '../backplane/backplane.js';
 import type { Config } from '../config.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
-import type { Presence } from '../presence/presence.js';
-import type { Typing } from '../presence/typing.js';
-import type { Rooms } from '../rooms/rooms.js';
 import { clientAddresses } from './address.js';
 import { installAdmission } from './admission.js';
 import { Drain } from './drain.js';
@@ -16,24 +13,17 @@ import { collectHandlers } from './handlers.js';
 import { corsOptions } from './origin.js';
 import { setServerTimeouts } from './server-timeouts.js';
 import { SessionSocket } from './session-socket.js';
-import { Sessions } from './sessions.js';
+import { Sessions, type SessionsParts } from './sessions.js';
 import { slimRequests } from './slim-request.js';
 import { watchSlowConsumers } from './slow-consumer.js';
 import { SocketAdapter } from './socket-adapter.js';
 import type { Connection } from './socket-io-internals.js';
-import type { TokenVerifier } from './tokens.js';
 
 /** Once connected, a client has so long to name a namespace, in ms. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-export interface EdgeParts {
-  readonly config: Config;
-  readonly backplane: Backplane;
-  readonly tokens: TokenVerifier;
-  readonly presence: Presence;
-  readonly rooms: Rooms;
-  readonly typing: Typing;
-}
+/** What the edge needs of the node; it makes the rest of `SessionsParts` itself. */
+export type EdgeParts = Omit<SessionsParts, 'handlers' | 'flood'>;
 
 /** Where sockets enter: the Socket.IO server of this node and all that stands around it. */
 export interface Edge {
