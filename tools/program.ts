@@ -11,7 +11,12 @@ export class Program {
   private readonly child: ChildProcess;
 
   constructor(command: string, args: string[], env: NodeJS.ProcessEnv) {
-    this.child = spawn(command, args, { cwd: root, env: { ...process.env, ...env } });
+    // A process group of its own, for a Ctrl-C reaches all of it.
+    this.child = spawn(command, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      detached: true,
+    });
     const more = (chunk: Buffer) => (this.output += chunk.toString());
     this.child.stdout?.on('data', more);
     this.child.stderr?.on('data', more);
@@ -45,7 +50,7 @@ export class Program {
 
   /** @returns its exit status, null when a signal ended it */
   async end(signal?: NodeJS.Signals): Promise<number | null> {
-    if (signal) this.child.kill(signal);
+    if (signal && !this.ended) process.kill(-this.child.pid!, signal);
     if (!this.ended) await once(this.child, 'exit');
     return this.child.exitCode;
   }
