@@ -157,6 +157,16 @@ test('can be aborted, and the node serves again', async () => {
   expect(count()).toBe(11);
 });
 
+test('cannot be aborted once the process is ending', async () => {
+  const { drain, url } = await node();
+  await clients(url, 5, 'websocket');
+  drain.leave({ seconds: 600 });
+  expect(drain.abort().state).toBe('draining');
+  expect(drain.draining).toBe(true);
+  drain.hurry();
+  await drain.whenDrained();
+});
+
 /** A client that does not read, with unsent bytes waiting for it on the node. */
 async function stuck({ server, port }: Awaited<ReturnType<typeof node>>): Promise<Connection> {
   const ws = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);

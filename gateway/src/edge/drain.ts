@@ -30,6 +30,7 @@ export class Drain {
   private plan: PacedList<Connection> | undefined;
   private shedding: PacedList<Connection> | undefined;
   private hurried = false;
+  private leaving = false;
   private drained = Promise.withResolvers<void>();
   private timer: NodeJS.Timeout | undefined;
 
@@ -61,14 +62,21 @@ export class Drain {
     return this.status();
   }
 
+  /** A drain for good, before the process ends: it cannot be aborted. */
+  leave(options?: { seconds?: number }): DrainState {
+    this.leaving = true;
+    return this.start(options);
+  }
+
   /** Everybody off within a second, by force if need be: the second signal. */
   hurry(): DrainState {
     this.hurried = true;
     return this.start({ seconds: HURRY_SECONDS });
   }
 
-  /** Back to serving, and an end to shedding; who was moved off stays away. */
+  /** Back to serving, and an end to shedding; who was moved off stays away. Not while leaving. */
   abort(): DrainState {
+    if (this.leaving) return this.status();
     if (this.plan) log.info({ remaining: this.connections.count() }, 'drain aborted');
     if (this.status().state === 'drained') this.drained = Promise.withResolvers();
     this.plan = undefined;

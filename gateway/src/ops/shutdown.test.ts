@@ -24,7 +24,7 @@ const PROGRAM = `
   installSignals({
     mode,
     drain: {
-      start(options = {}) {
+      leave(options = {}) {
         say('drain ' + (options.seconds ?? 'default'));
         if (options.seconds === 0) drained.resolve();
         else if (drainMs !== undefined) setTimeout(drained.resolve, drainMs);

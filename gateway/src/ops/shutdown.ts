@@ -7,7 +7,7 @@ export interface ShutdownParts {
   readonly mode: Config['mode'];
   readonly drain: {
     /** @param options `seconds`: over how long, instead of `STREAMGATE_DRAIN_SECONDS` */
-    start(options?: { seconds?: number }): unknown;
+    leave(options?: { seconds?: number }): unknown;
     whenDrained(): Promise<void>;
   };
   /** Lets a drain that runs end within about a second. */
@@ -33,7 +33,7 @@ export function installSignals({ mode, drain, hurry, closeAll }: ShutdownParts):
   async function stop(drainSeconds?: number): Promise<void> {
     stopping = true;
     try {
-      drain.start(drainSeconds === undefined ? {} : { seconds: drainSeconds });
+      drain.leave(drainSeconds === undefined ? {} : { seconds: drainSeconds });
       if (drainSeconds !== 0) await drain.whenDrained();
       await within(CLOSE_MS, closeAll());
     } catch (error) {
