@@ -72,6 +72,7 @@ export class RedisLink {
     companion.on('ready', () => {
       if (connected) metrics.reconnects.add();
       connected = true;
+      this.lastError = 'connection lost';
       if (companion === this.redis) this.inspectedAt = 0;
       void this.probe();
     });
@@ -139,7 +140,7 @@ export class RedisLink {
   private faultOf(thrown: unknown): LinkFault {
     if (thrown instanceof LinkFault) return thrown;
     const reason = reasonOf(thrown);
-    if (this.redis.status !== 'ready') return new LinkFault('unavailable', reason);
+    if ((thrown as Error).name !== 'ReplyError') return new LinkFault('unavailable', reason);
     log.warn({ reason }, 'Redis refused a command');
     return new LinkFault('failed', reason);
   }
