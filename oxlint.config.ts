@@ -90,6 +90,8 @@ export default defineConfig({
     // Wrong about a variable that a callback changes, and a matter of taste.
     'no-unmodified-loop-condition': 'off',
     'unicorn/consistent-function-scoping': 'off',
+    'unicorn/no-useless-spread': 'off',
+    'typescript/require-array-sort-compare': 'off',
     // TypeScript's noImplicitReturns knows an exhaustive switch.
     'typescript/consistent-return': 'off',
     // It erases the classes that Nest injects by type.
