@@ -6,6 +6,7 @@ import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
 import type { SessionSocket } from './session-socket.js';
 import type { Packet } from './socket-io-internals.js';
+import { writeTogether } from './write-together.js';
 
 /** What a client may say, by event: one method of `session/` each. */
 export type Handler = (session: Session, payload: unknown) => unknown;
@@ -47,8 +48,11 @@ function answer(
   data: unknown,
 ): void {
   const reply: ServerEventName | undefined = CLIENT_EVENTS[name].reply;
-  if (reply !== undefined) session.send(reply, data as never);
-  if (packet.id !== undefined) session.acknowledge(packet.id, { data: data ?? null });
+  const { id } = packet;
+  writeTogether(session.client, () => {
+    if (reply !== undefined) session.send(reply, data as never);
+    if (id !== undefined) session.acknowledge(id, { data: data ?? null });
+  });
 }
 
 /**

@@ -18,6 +18,7 @@ import { slimRequests } from './slim-request.js';
 import { watchSlowConsumers } from './slow-consumer.js';
 import { SocketAdapter } from './socket-adapter.js';
 import type { Connection } from './socket-io-internals.js';
+import { corkFlushes } from './write-together.js';
 
 /** Once connected, a client has so long to name a namespace, in ms. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -59,6 +60,7 @@ export function createEdge(app: INestApplication, parts: EdgeParts): Edge {
     });
     engine.on('connection', (connection: Connection) => flood.watch(connection));
     slimRequests(engine);
+    corkFlushes(engine);
     sessions.install(io.of('/'), io.of('/chat'));
   }
 

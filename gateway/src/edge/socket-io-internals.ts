@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket as NetSocket } from 'node:net';
 import type { Namespace, Socket } from 'socket.io';
 import type { WebSocket } from 'ws';
 
@@ -24,7 +25,7 @@ export type Client = Socket['client'];
 export type Connection = Socket['conn'] & {
   request: IncomingMessage & { _query?: Record<string, string> };
   transport: Socket['conn']['transport'] & {
-    socket?: WebSocket;
+    socket?: WebSocket & { _socket?: NetSocket };
     /** Of a polling transport that was closed between two polls: ends it without the next one. */
     shouldClose?: (() => void) | null;
   };
@@ -37,6 +38,11 @@ export function connectionOf(client: Client): Connection {
 /** The Engine.IO id; it is as good as a password while the connection lives. */
 export function connectionId(connection: Connection): string {
   return (connection as unknown as { id: string }).id;
+}
+
+/** Hands what waits to the transport, if that can take it. */
+export function flush(connection: Connection): void {
+  (connection as unknown as { flush(): void }).flush();
 }
 
 /** The session that a new socket continues; `rooms` are keys of the adapter. */
