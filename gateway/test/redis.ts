@@ -48,7 +48,7 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
     port,
     dir,
     get pid() {
-      return child.pid!;
+      return child.pid ?? 0;
     },
     async kill() {
       await end(child);
@@ -141,7 +141,7 @@ export async function freePort(): Promise<number> {
 async function launch(args: string[], port: number): Promise<ChildProcess> {
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
-  child.stdout!.on('data', (chunk: Buffer) => {
+  child.stdout?.on('data', (chunk: Buffer) => {
     output = (output + chunk.toString()).slice(-4000);
   });
   // A test process that dies must not leave its server behind.

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
+import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
+import { reasonOf } from './redis-link.js';
 
 /**
  * A connection as a stock adapter may have it: those drop the promises of subscribe, publish and
@@ -15,7 +17,12 @@ export function forStockAdapter(redis: Redis, instead: Record<string, unknown> =
       if (typeof own !== 'function') return own;
       return (...args: unknown[]) => {
         const answer: unknown = own.apply(target, args);
-        if (answer instanceof Promise) answer.catch(() => metrics.adapterFaults.add());
+        if (answer instanceof Promise)
+          answer.catch((error: Error) => {
+            metrics.adapterFaults.add();
+            if (error.name === 'ReplyError')
+              log.error({ command: name, reason: reasonOf(error) }, 'Redis refused an adapter');
+          });
         return answer;
       };
     },

@@ -122,7 +122,7 @@ describe('a node that', { timeout: 60_000 }, () => {
     await b.backplane.registry.disconnect('/', 's', 0);
     await b.close();
     const admin = new Redis(redis.url);
-    expect(await admin.zrange('{streamgate}:1:registry:nodes', 0, -1)).toEqual([
+    expect(await admin.zrange('{streamgate}:1:registry:nodes', 0, '-1')).toEqual([
       a.backplane.nodeId,
     ]);
     admin.disconnect();
@@ -196,7 +196,7 @@ test('a hundred thousand users are listed page by page', { timeout: 120_000 }, a
       Array.from({ length: 500 }, (_, at) => connect(node, `u${index + at}`, `s${index + at}`)),
     );
   const admin = new Redis(redis.url);
-  await admin.config('SET', 'slowlog-log-slower-than', 50_000);
+  await admin.config('SET', 'slowlog-log-slower-than', '50000');
   await admin.slowlog('RESET');
   const { registry } = node.backplane;
   const seen = new Set<string>();

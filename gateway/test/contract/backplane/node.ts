@@ -104,7 +104,7 @@ export async function startNode(options: NodeOptions): Promise<TestNode> {
         rooms: rooms.map(roomKey),
         data: { userId },
         missedPackets: missed,
-      } as never);
+      });
     });
     namespace.on('connection', (socket) => {
       const offset = backplane.offset(name);

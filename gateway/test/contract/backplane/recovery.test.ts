@@ -25,7 +25,7 @@ describe.each<Kind>(['memory', 'streams'])('recovery over %s', (kind) => {
   beforeAll(async () => {
     const start = () => startNode({ ...options, url: redis.url });
     nodes = kind === 'memory' ? [await start()] : await Promise.all([start(), start()]);
-    [a, b] = [nodes[0]!, nodes.at(-1)!];
+    [a, b = a] = nodes as [TestNode, TestNode?];
   });
   afterAll(() => Promise.all(nodes.map((node) => node.close())));
 
@@ -118,13 +118,13 @@ describe.each<Kind>(['memory', 'streams'])('recovery over %s', (kind) => {
       while (written < total) {
         const next = written++;
         // Both nodes take turns, each event behind the one before.
-        await nodes[next % nodes.length]!.backplane.publish(event(['busy'], [next]));
+        await (next % 2 ? a : b).backplane.publish(event(['busy'], [next]));
         await new Promise(setImmediate);
       }
     })();
     for (let round = 0; round < 12; round++) {
       await client.lose();
-      await client.comeBack(nodes[round % nodes.length]);
+      await client.comeBack(round % 2 ? a : b);
       expect(client.socket.recovered).toBe(true);
     }
     await writing;
