@@ -231,11 +231,17 @@ export class RedisLink {
   }
 }
 
-/** @throws LinkFault `timeout`; what came too late goes to `late`, and a late failure nowhere */
-function within<T>(ms: number, promise: Promise<T>, late?: (answer: T) => void): Promise<T> {
+/**
+ * Waits for an answer, but not for ever.
+ * @param ms the time limit in milliseconds
+ * @param late gets an answer that came after it; a late failure goes nowhere
+ * @throws LinkFault `timeout`
+ */
+export function within<T>(ms: number, promise: Promise<T>, late?: (answer: T) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     let over = false;
-    // Once round the event loop more: after a long task of our own the answer may be there unread.
+    // Once round the event loop more: when it was this process that stood still, the answer may be
+    // there unread.
     const timer = setTimeout(() => {
       setImmediate(() => {
         over = true;

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { metrics } from '../ops/metrics.js';
+import { LinkFault, within } from './redis-link.js';
 import { backoff } from './redis-options.js';
 
 /** How long Redis holds a read open, and how much longer an answer may take. */
@@ -81,11 +82,12 @@ export class StreamReader {
   }
 
   private async read(args: string[]): Promise<unknown> {
-    const silent = setTimeout(() => this.redis.disconnect(true), BLOCK_MS + PATIENCE_MS);
+    const answer = this.redis.xread('BLOCK', BLOCK_MS, ...(args as ['STREAMS', string]));
     try {
-      return await this.redis.xread('BLOCK', BLOCK_MS, ...(args as ['STREAMS', string]));
-    } finally {
-      clearTimeout(silent);
+      return await within(BLOCK_MS + PATIENCE_MS, answer);
+    } catch (error) {
+      if (error instanceof LinkFault) this.redis.disconnect(true);
+      throw error;
     }
   }
 }
