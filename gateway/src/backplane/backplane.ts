@@ -111,7 +111,7 @@ export interface Backplane {
   ): Promise<unknown[][] | undefined>;
 }
 
-/** What Socket.IO persists of a session: written by `edge/`, read back by `recover`. */
+/** What Socket.IO persists of a session: written by `edge/`, read back by `claim`. */
 export interface SessionData {
   userId: string;
 }

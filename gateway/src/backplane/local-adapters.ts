@@ -2,8 +2,8 @@ import type { Namespace, ServerOptions } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import { GatewayError } from '@streamgate/protocol/errors';
 import { userRoom } from '@streamgate/protocol/rooms';
-import type { Publication, Relocation } from './backplane.js';
-import { roomKey } from './room-key.js';
+import type { LostSession, Publication, Relocation, SessionData } from './backplane.js';
+import { roomKey, roomName } from './room-key.js';
 import type { Session } from './session.js';
 
 /** EVENT of the Socket.IO protocol; the encoder makes BINARY_EVENT of it where there is binary. */
@@ -95,6 +95,18 @@ export function optionsOf(
     rooms: new Set(to === '*' ? [] : to.map(roomKey)),
     except: excepted,
     flags: volatile ? { volatile: true } : {},
+  };
+}
+
+/** What Socket.IO gives an adapter of a session that was lost. */
+export type Persisted = Parameters<Adapter['persistSession']>[0];
+
+/** What of it the edge decides on; a session's own room is no room. */
+export function lostSession({ sid, rooms, data }: Persisted): LostSession {
+  return {
+    id: sid,
+    userId: (data as SessionData).userId,
+    rooms: rooms.map(roomName).filter((room) => room !== undefined),
   };
 }
 

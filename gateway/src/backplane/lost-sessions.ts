@@ -1,18 +1,17 @@
-import { type Adapter, type BroadcastFlags, MessageType } from 'socket.io-adapter';
+import { type BroadcastFlags, MessageType } from 'socket.io-adapter';
 import { toGatewayError } from '@streamgate/protocol/errors';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
-import type { LostSession, SessionData } from './backplane.js';
-import { isAddressed } from './local-adapters.js';
+import type { LostSession } from './backplane.js';
+import { type Persisted, isAddressed, lostSession } from './local-adapters.js';
 import type { redisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
-import { roomKey, roomName } from './room-key.js';
+import { roomKey } from './room-key.js';
 import { type StreamReader, isBefore } from './stream-reader.js';
 
 /** Entries read at once while looking for what a session missed. */
 const PAGE = 500;
 
-type Persisted = Parameters<Adapter['persistSession']>[0];
 type Entry = [id: string, fields: string[]];
 
 interface Missed {
@@ -39,15 +38,11 @@ export class LostSessions {
   ) {}
 
   /** Remembers a session that was lost. While Redis is away it cannot come back. */
-  persist(namespace: string, { sid, pid, rooms, data }: Persisted): void {
-    const lost: LostSession = {
-      id: sid,
-      userId: (data as SessionData).userId,
-      rooms: rooms.map(roomName).filter((room) => room !== undefined),
-    };
-    const key = this.keys.lostSession(namespace, pid);
+  persist(namespace: string, session: Persisted): void {
+    const key = this.keys.lostSession(namespace, session.pid);
+    const text = JSON.stringify(lostSession(session));
     this.link
-      .call((redis) => redis.set(key, JSON.stringify(lost), 'PX', this.keepMs))
+      .call((redis) => redis.set(key, text, 'PX', this.keepMs))
       .catch(() => metrics.adapterFaults.add());
   }
 

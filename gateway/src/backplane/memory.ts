@@ -9,15 +9,18 @@ import type {
   LostSession,
   Publication,
   Relocation,
-  SessionData,
 } from './backplane.js';
 import { History } from './history.js';
-import { LocalAdapters, optionsOf, packetOf } from './local-adapters.js';
+import {
+  LocalAdapters,
+  type Persisted,
+  lostSession,
+  optionsOf,
+  packetOf,
+} from './local-adapters.js';
 import { MemoryRegistry } from './memory-registry.js';
-import { roomKey, roomName } from './room-key.js';
+import { roomKey } from './room-key.js';
 import type { Session } from './session.js';
-
-type Persisted = Parameters<Adapter['persistSession']>[0];
 
 /** Adds what a lost session needs to come back: what was said meanwhile, and where it was. */
 class MemoryAdapter extends Adapter {
@@ -46,18 +49,8 @@ class MemoryAdapter extends Adapter {
     const entry = this.lost.get(pid);
     this.lost.delete(pid);
     if (!entry || entry.until <= Date.now()) return undefined;
-    const { sid, rooms, data } = entry.session;
-    return lostSession(sid, rooms, data as SessionData);
+    return lostSession(entry.session);
   }
-}
-
-/** What Socket.IO persisted -> what the edge decides on; a session's own room is no room. */
-export function lostSession(
-  id: string,
-  keys: readonly string[],
-  { userId }: SessionData,
-): LostSession {
-  return { id, userId, rooms: keys.map(roomName).filter((room) => room !== undefined) };
 }
 
 /** The backplane of a single node: no Redis, nobody else to reach, always up. */
