@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Client, connect, eventually, type ClientOptions } from './client.js';
-import { startNode, type NodeEnv, type TestNode } from './node.js';
+import { startNode, startNodes, type NodeEnv, type TestNode } from './node.js';
 import { startRedis, type TestRedis } from './redis.js';
 import { rest, SERVICE, type RestAnswer } from './rest.js';
 import { shown, type Person } from './tokens.js';
@@ -42,7 +42,7 @@ export class Cluster {
       STREAMGATE_BACKPLANE: this.topology,
       ...this.env,
     };
-    const [one, two] = await Promise.all([startNode(env), startNode(env)]);
+    const [one, two] = (await startNodes(2, env)) as [TestNode, TestNode];
     this.nodes = { one, two };
   }
 

@@ -154,3 +154,14 @@ export class TestNode {
 export function startNode(env: NodeEnv = {}): Promise<TestNode> {
   return new TestNode(env).listening();
 }
+
+/** Starts so many nodes at once. When one fails the others are ended. */
+export async function startNodes(count: number, env: NodeEnv = {}): Promise<TestNode[]> {
+  const started = Array.from({ length: count }, () => new TestNode(env));
+  try {
+    return await Promise.all(started.map((node) => node.listening()));
+  } catch (error) {
+    await Promise.all(started.map((node) => node.kill()));
+    throw error;
+  }
+}

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { Client, connect, eventually, type Answer } from '../client.js';
 import { ALICE, BOB, CAROL, carol } from '../cluster.js';
-import type { TestNode } from '../node.js';
+import { startNode, type TestNode } from '../node.js';
 import { rest } from '../rest.js';
 import { BACKPLANES, Several } from './several.js';
 
@@ -26,7 +26,7 @@ describe.each(BACKPLANES)('Redis goes away on %s', (backplane) => {
   }
 
   /** Alice and a second session of hers on node 1, Bob on node 2, all in one room. */
-  async function start(): Promise<void> {
+  async function startInOneRoom(): Promise<void> {
     several = await Several.start(2, backplane, {
       STREAMGATE_REDIS_TIMEOUT_MS: String(TIMEOUT_MS),
     });
@@ -81,7 +81,7 @@ describe.each(BACKPLANES)('Redis goes away on %s', (backplane) => {
   }
 
   test('paused for 10 s: nobody is announced gone, replies are immediate, rooms are local', async () => {
-    await start();
+    await startInOneRoom();
     several.redis.pause();
     const paused = Date.now();
     // The first message waits for Redis as long as it may, the next ones do not.
@@ -133,7 +133,7 @@ describe.each(BACKPLANES)('Redis goes away on %s', (backplane) => {
     ['with its data', true],
     ['without its data', false],
   ] as const)('restarted %s: all resumes, nobody is announced', async ([, keepData]) => {
-    await start();
+    await startInOneRoom();
     await several.redis.kill();
     const local = await eventually(
       () => say(alice, 'alone'),
@@ -179,7 +179,6 @@ describe.each(BACKPLANES)('Redis goes away on %s', (backplane) => {
     several = await Several.start(2, backplane);
     await several.redis.kill();
     await several.node(2).stop();
-    const { startNode } = await import('../node.js');
     several.nodes[1] = await startNode({
       STREAMGATE_REDIS_URL: several.redis.url,
       STREAMGATE_BACKPLANE: backplane,

@@ -1,4 +1,4 @@
-import { startNode, type NodeEnv, type TestNode } from '../node.js';
+import { startNodes, type NodeEnv, type TestNode } from '../node.js';
 import { startRedis, type TestRedis } from '../redis.js';
 
 /** Backplanes that the suite runs over: `STREAMGATE_TEST_BACKPLANE`, a list. */
@@ -21,8 +21,12 @@ export class Several {
       STREAMGATE_BACKPLANE: backplane,
       ...env,
     };
-    const nodes = await Promise.all(Array.from({ length: count }, () => startNode(settings)));
-    return new Several(redis, nodes);
+    try {
+      return new Several(redis, await startNodes(count, settings));
+    } catch (error) {
+      await redis.stop();
+      throw error;
+    }
   }
 
   /** The node of this number, from 1. */
