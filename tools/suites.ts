@@ -9,12 +9,16 @@ export interface Suite {
 }
 
 export const suites: Suite[] = [
-  { name: 'unit', include: ['protocol/src/**/*.test.ts', 'gateway/src/**/*.test.ts'] },
+  {
+    name: 'unit',
+    include: ['protocol/src/**/*.test.ts', 'gateway/src/**/*.test.ts'],
+    needs: ['redis-server'],
+  },
   { name: 'tools', include: ['tools/**/*.test.ts'], needs: ['curl'] },
   {
     name: 'contract',
     include: ['gateway/test/contract/**/*.test.ts'],
-    needs: ['redis-server'],
+    needs: ['redis-server', 'redis-sentinel', 'openssl'],
   },
   {
     name: 'nodes',
