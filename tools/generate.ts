@@ -6,9 +6,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderConfigTable } from '../gateway/dist/config-docs.js';
 import { openApiDocument } from '../gateway/dist/ingest/http/openapi.js';
+import { renderMatrix } from './matrix.ts';
 
 const targets: Record<string, () => string | Promise<string>> = {
   'docs/configuration.md': renderConfigTable,
+  'docs/contract-matrix.md': renderMatrix,
   'docs/openapi.json': () => `${JSON.stringify(openApiDocument(), null, 2)}\n`,
 };
 

@@ -37,7 +37,7 @@ export async function renderMatrix(): Promise<string> {
       '',
       `## ${document.replace('document', 'Document')}`,
       '',
-      `[${ofDocument[0]?.file}](../${ofDocument[0]?.file})`,
+      ...groups(ofDocument, 'file').map(([file]) => `- [${file}](../${file})`),
       ...groups(ofDocument, 'section').flatMap(([section, ofSection]) => [
         '',
         `### ${section}`,
@@ -63,7 +63,10 @@ async function collect(): Promise<Row[]> {
     const [, document, topology, section, row, says] = found as unknown as string[];
     return [{ document, topology, section, name: row, says, file: relative(root, file) } as Row];
   });
-  return rows.toSorted((a, b) => a.document.localeCompare(b.document));
+  // Files are collected side by side, in whatever order.
+  return rows.toSorted(
+    (a, b) => a.document.localeCompare(b.document) || a.file.localeCompare(b.file),
+  );
 }
 
 /** What the documents name: events of both directions and the endpoints of the REST door. */
