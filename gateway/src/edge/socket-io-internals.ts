@@ -88,3 +88,14 @@ export function replaceCreateSocket(
 ): void {
   (namespace as unknown as { _createSocket: typeof create })._createSocket = create;
 }
+
+/** Runs the opening of each socket, from the CONNECT answer to the end of `connection` listeners, inside `around`. */
+export function aroundOpening(
+  namespace: Namespace,
+  around: (socket: Socket, open: () => void) => void,
+): void {
+  type DoConnect = (socket: Socket, opened: unknown) => void;
+  const internals = namespace as unknown as { _doConnect: DoConnect };
+  const stock = internals._doConnect.bind(namespace);
+  internals._doConnect = (socket, opened) => around(socket, () => stock(socket, opened));
+}

@@ -83,13 +83,13 @@ export class TokenVerifier {
 
   private async claimsOf(token: string): Promise<JWTPayload> {
     const { alg, kid } = headerOf(token);
-    let refused = refusal('no key for this token');
+    let refused: GatewayError | undefined;
     for await (const key of this.candidates(alg, kid)) {
       const result = await this.tryKey(token, key);
       if (!(result instanceof GatewayError)) return result;
       refused = result;
     }
-    throw refused;
+    throw refused ?? refusal('no key for this token');
   }
 
   /** Keys of the configuration first: while one of them fits, no key server is asked. */
