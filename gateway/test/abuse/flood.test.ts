@@ -106,6 +106,26 @@ describe('a client that costs memory or attention', () => {
     await victim.unharmed();
   });
 
+  test('a poller that stops polling is ended too', async () => {
+    const { node } = victim;
+    const url = `${node.url}/socket.io/?EIO=4&transport=polling`;
+    const handshake = await (await fetch(url)).text();
+    const { sid } = JSON.parse(handshake.slice(1)) as { sid: string };
+    const connect = `40${JSON.stringify({ token: await tokenOf(MALLORY) })}`;
+    await fetch(`${url}&sid=${sid}`, { method: 'POST', body: connect });
+    await fetch(`${url}&sid=${sid}`);
+    const slow = 'streamgate_closings_total{cause="slow_consumer"}';
+    const ended = await node.metric(slow);
+    const message = { text: 'x'.repeat(64 * 1024) };
+    for (let sent = 0; sent < 40; sent++) {
+      const body = { userId: 'mallory', event: 'large', message };
+      await rest(node, 'POST /api/gateway/send', body);
+    }
+    expect(await node.metric(slow)).toBe(ended + 1);
+    expect((await fetch(`${url}&sid=${sid}`)).status).toBe(400);
+    await victim.unharmed();
+  });
+
   test('many CONNECT packets on one connection', async () => {
     const raw = await Raw.open(victim.node.url);
     const connect = `40${JSON.stringify({ token: await tokenOf(MALLORY) })}`;
