@@ -109,6 +109,15 @@ document(5, (cluster) => {
       });
   });
 
+  describe('messages of any kind', () => {
+    for (const message of ['just text', '', 42, 1e21, true, null, [], [[1]], {}, { a: null }])
+      row('custom events', `message: ${JSON.stringify(message)}`, async () => {
+        const client = await cluster.connect(FIRST, 'two');
+        await cluster.emit(FIRST, 'update', message);
+        expect(await client.next('update')).toEqual(message);
+      });
+  });
+
   describe('REST', () => {
     row('POST /api/gateway/send', '{ userId, event, message }: connected', async () => {
       const client = await cluster.connect(FIRST, 'two');

@@ -112,6 +112,20 @@ describe.each(['memory', 'streams'] as const)('recovery on %s', (topology) => {
     expect(await heard(alice.client, 1)).toEqual([told(1)]);
   });
 
+  test('a message that is a bare string is not taken for a position', async () => {
+    const alice = await cut(ALICE);
+    await cluster.emit(ALICE, 'told', 'zzz');
+    expect(await heard(alice.client, 1)).toEqual(['zzz']);
+    await alice.cut();
+    await cluster.emit(ALICE, 'told', '0');
+    expect(await alice.back()).toMatchObject({ recovered: true });
+    expect(await heard(alice.client, 1)).toEqual(['0']);
+    await alice.cut();
+    await tell(ALICE, 3);
+    expect(await alice.back()).toMatchObject({ recovered: true });
+    expect(await heard(alice.client, 1)).toEqual([told(3)]);
+  });
+
   test('a stolen pid gives nothing of its owner, who starts anew', async () => {
     const alice = await cut(ALICE);
     await alice.client.ask('join-room', { room: 'private:alice:carol' });

@@ -96,7 +96,8 @@ describe.each(BACKPLANES)('drain on %s', (backplane) => {
     }
 
     // Everybody is back on the other node, nobody was said gone, and all hear what is said now.
-    await Promise.all(clients.map((client) => client.next('connected')));
+    for (const client of clients)
+      expect(await client.next('connected')).toMatchObject({ recovered: backplane !== 'pubsub' });
     expect(await several.node(2).metric('streamgate_sessions')).toBe(SESSIONS);
     expect((await rest(several.node(2), 'GET /api/gateway/stats')).body.connectedUsers).toBe(
       SESSIONS,

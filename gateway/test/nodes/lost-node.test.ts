@@ -97,6 +97,8 @@ describe.each(BACKPLANES)('a node is lost on %s', (backplane) => {
     await witness.ask('join-room', { room: 'general' });
     await witness.next('user-connected');
     several.node(2).pause();
+    const body = { userId: 'bob', event: 'asleep', message: { n: 1 } };
+    expect((await rest(several.node(1), 'POST /api/gateway/send', body)).status).toBe(200);
     expect(await witness.next('user-disconnected', 20_000)).toMatchObject({ user: bob });
     expect((await listed(1)).map(({ id }) => id)).toEqual(['alice']);
     several.node(2).resume();
@@ -108,6 +110,7 @@ describe.each(BACKPLANES)('a node is lost on %s', (backplane) => {
       expect((await listed(number)).map(({ id }) => id).toSorted()).toEqual(['alice', 'bob']);
     // The session was there all the time, and is in its rooms.
     expect(sleeper.socket.connected).toBe(true);
+    expect(await sleeper.next('asleep')).toEqual({ n: 1 });
     await sleeper.ask('room-message', { room: 'general', message: 'awake' });
     expect(await witness.next('room-message')).toMatchObject({ message: 'awake' });
     await witness.ask('room-message', { room: 'general', message: 'good morning' });
