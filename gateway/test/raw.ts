@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { WebSocket, type ClientOptions, type RawData } from 'ws';
+import { WebSocket, type RawData } from 'ws';
 import { tokenOf, type Person } from './tokens.js';
 
 /** A frame as it came: text, or the bytes of a binary one. */
@@ -31,9 +31,9 @@ export class Raw {
   }
 
   /** Opens a WebSocket to the gateway and takes the Engine.IO handshake. */
-  static async open(url: string, eio = 4, options: ClientOptions = {}): Promise<Raw> {
-    const address = `${url.replace('http', 'ws')}/socket.io/?EIO=${eio}&transport=websocket`;
-    const ws = new WebSocket(address, options);
+  static async open(url: string, eio: 3 | 4 = 4, token = ''): Promise<Raw> {
+    const query = `EIO=${eio}&transport=websocket&token=${token}`;
+    const ws = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?${query}`);
     const raw = new Raw(ws);
     await Promise.race([once(ws, 'open'), raw.closed]);
     await raw.next('0');
@@ -41,9 +41,11 @@ export class Raw {
   }
 
   /** Opens and connects a session of the person to `/`; `connected` is taken. */
-  static async session(url: string, person: Person): Promise<Raw> {
-    const raw = await Raw.open(url);
-    raw.send(`40${JSON.stringify({ token: await tokenOf(person) })}`);
+  static async session(url: string, person: Person, eio: 3 | 4 = 4): Promise<Raw> {
+    const token = await tokenOf(person);
+    const raw = await Raw.open(url, eio, eio === 3 ? token : '');
+    // Version 3 of the protocol connects to `/` by itself.
+    if (eio === 4) raw.send(`40${JSON.stringify({ token })}`);
     await raw.next('40');
     await raw.next('42["connected"');
     return raw;

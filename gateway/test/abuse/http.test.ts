@@ -111,6 +111,52 @@ describe('HTTP that no client sends', () => {
     });
   });
 
+  describe('polling of protocol 3', () => {
+    let old: Victim;
+    beforeAll(async () => {
+      old = await startVictim({ STREAMGATE_ALLOW_EIO3: 'true' });
+    });
+    afterAll(() => old.stop());
+
+    async function session(query = ''): Promise<string> {
+      const url = `${old.node.url}/socket.io/?EIO=3&transport=polling${query}`;
+      const answer = await (await fetch(url)).text();
+      return `${url}&sid=${/"sid":"([^"]+)"/.exec(answer.replaceAll('\\"', '"'))?.[1]}`;
+    }
+
+    test.for([
+      ['no length', ':42["ping"]'],
+      ['a length that is no number', 'x:42["ping"]'],
+      ['a negative length', '-1:42["ping"]'],
+      ['a length beyond the body', '99999999999:42["ping"]'],
+      ['a length of nothing', '0:'],
+      ['thousands of packets', '10:42["ping"]'.repeat(5000)],
+      ['thousands of colons', ':'.repeat(50_000)],
+      ['digits without end', '1'.repeat(90_000)],
+    ] as const)('a body with %s', async ([, body]) => {
+      const answer = await fetch(await session(), { method: 'POST', body });
+      expect([200, 400]).toContain(answer.status);
+      await old.unharmed();
+    });
+
+    test('bytes in its own framing', async () => {
+      const headers = { 'content-type': 'application/octet-stream' };
+      for (const bytes of [[], [0], [0, 1, 2, 255], [1, 255, 0, 0], [9, 9, 9, 9, 9], [0, 255]]) {
+        const body = new Uint8Array(bytes);
+        const answer = await fetch(await session(), { method: 'POST', headers, body });
+        expect([200, 400]).toContain(answer.status);
+      }
+      await old.unharmed();
+    });
+
+    test.for(['&j=0', '&j=__proto__', '&j=x%22;alert(1)//', '&b64=1'])('%s', async (query) => {
+      const url = await session(query);
+      const answer = await fetch(url, { method: 'POST', body: 'd=1%3A2' });
+      expect(answer.status).toBeLessThan(500);
+      await old.unharmed();
+    });
+  });
+
   describe('the REST door', () => {
     async function post(body: string, headers: Record<string, string> = {}) {
       return fetch(`${victim.node.url}/api/gateway/send`, {

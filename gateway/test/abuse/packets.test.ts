@@ -99,11 +99,15 @@ const MALFORMED: [what: string, ...frames: (string | Buffer)[]][] = [
   ['an event name of 90 KB', `42["${'x'.repeat(90_000)}"]`],
 ];
 
-describe('malformed packets', () => {
+describe.each([
+  ['protocol 4', 4, {}],
+  ['protocol 3', 3, { STREAMGATE_ALLOW_EIO3: 'true' }],
+  ['protocol 4, refusals by event', 4, { STREAMGATE_AUTH_ERROR_EVENT: 'true' }],
+] as const)('malformed packets: %s', (_name, eio, env) => {
   let victim: Victim;
   const raws: Raw[] = [];
   beforeAll(async () => {
-    victim = await startVictim({ STREAMGATE_MAX_SESSIONS_PER_USER: '1000' });
+    victim = await startVictim({ STREAMGATE_MAX_SESSIONS_PER_USER: '1000', ...env });
   });
   afterEach(() => {
     for (const raw of raws.splice(0)) raw.close();
@@ -113,16 +117,34 @@ describe('malformed packets', () => {
 
   test.for(MALFORMED)('%s', async ([, ...frames]) => {
     const { url } = victim.node;
-    const session = keep(await Raw.session(url, MALLORY));
+    const session = keep(await Raw.session(url, MALLORY, eio));
     for (const frame of frames) session.send(frame);
     await closedOrAnswering(session);
     // The same before any session: closed, or a session can still be opened.
-    const stranger = keep(await Raw.open(url));
+    const stranger = keep(await Raw.open(url, eio));
     for (const frame of frames) stranger.send(frame);
     stranger.send(`40${JSON.stringify({ token: await tokenOf(MALLORY) })}`);
-    await Promise.race([stranger.closed, stranger.next('40{"sid"').catch(() => stranger.closed)]);
+    await Promise.race([stranger.closed, stranger.next('4').catch(() => stranger.closed)]);
+    // And right behind a token that is refused.
+    const refused = keep(await Raw.open(url, eio));
+    refused.send('40{"token":"nonsense"}');
+    for (const frame of frames) refused.send(frame);
+    await Promise.race([refused.closed, refused.next('4').catch(() => refused.closed)]);
     await victim.unharmed();
   });
+});
+
+describe('packets that cost', () => {
+  let victim: Victim;
+  const raws: Raw[] = [];
+  beforeAll(async () => {
+    victim = await startVictim();
+  });
+  afterEach(() => {
+    for (const raw of raws.splice(0)) raw.close();
+  });
+  afterAll(() => victim.stop());
+  const keep = (raw: Raw) => (raws.push(raw), raw);
 
   test('a known event with content that is too deep is refused, not answered in kind', async () => {
     const session = keep(await Raw.session(victim.node.url, MALLORY));
