@@ -110,11 +110,11 @@ document(5, (cluster) => {
   });
 
   describe('messages of any kind', () => {
-    for (const message of ['just text', '', 42, 1e21, true, null, [], [[1]], {}, { a: null }])
-      row('custom events', `message: ${JSON.stringify(message)}`, async () => {
+    for (const any of ['just text', '', 42, 1e21, true, null, [], [[1]], {}, { a: null }])
+      row('custom events', `message: ${JSON.stringify(any)}`, async () => {
         const client = await cluster.connect(FIRST, 'two');
-        await cluster.emit(FIRST, 'update', message);
-        expect(await client.next('update')).toEqual(message);
+        await cluster.emit(FIRST, 'update', any);
+        expect(await client.next('update')).toEqual(any);
       });
   });
 
