@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { LogOutput } from './log-output.js';
 
 /** Least first. `silent` logs nothing. */
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
@@ -14,9 +15,7 @@ export const log = pino(
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   },
-  // Synchronous, at the same cost: with lines still to write, pino never ends a process whose
-  // reader has gone (sonic-boom 4.2 repeats the write for ever).
-  pino.destination({ fd: 1, sync: true }),
+  new LogOutput(process.stdout),
 );
 
 interface Repetition {
