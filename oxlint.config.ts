@@ -119,14 +119,31 @@ export default defineConfig({
         ],
       },
     },
+    {
+      files: ['adapter/src/**'],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            patterns: [
+              {
+                group: ['@streamgate/*', '../**'],
+                message: 'adapter/ is usable alone: it imports nothing of ours.',
+              },
+              redisClient,
+            ],
+          },
+        ],
+      },
+    },
     { files: ['gateway/src/config.ts'], rules: { 'node/no-process-env': 'off' } },
     {
       // They start the built program: the environment and the terminal are their subject.
-      files: ['tools/**', 'gateway/test/**', 'gateway/bench/**', '*.config.ts'],
+      files: ['tools/**', '*/test/**', '*/bench/**', '*.config.ts'],
       rules: { 'node/no-process-env': 'off', 'no-console': 'off' },
     },
     {
-      files: ['**/*.test.ts', 'gateway/test/**', 'gateway/bench/**'],
+      files: ['**/*.test.ts', '*/test/**', '*/bench/**'],
       rules: {
         'max-lines': 'off',
         'no-restricted-imports': 'off',

@@ -14,6 +14,11 @@ export const suites: Suite[] = [
     include: ['protocol/src/**/*.test.ts', 'gateway/src/**/*.test.ts'],
     needs: ['redis-server'],
   },
+  {
+    name: 'adapter',
+    include: ['adapter/src/**/*.test.ts', 'adapter/test/**/*.test.ts'],
+    needs: ['redis-server'],
+  },
   { name: 'tools', include: ['tools/**/*.test.ts'], needs: ['curl'] },
   {
     name: 'contract',

@@ -1,0 +1,160 @@
+import type { Redis } from 'ioredis';
+import type { Namespace } from 'socket.io';
+import type { PacketType } from 'socket.io-parser';
+import { MailboxAdapter } from './adapter.js';
+import { namespaceKey, roomKey } from './keys.js';
+import { type Health, RedisAway, type RedisConnect, backoff } from './link.js';
+import { KIND, encodePacket } from './message.js';
+import { type NodeEvents, MailboxNode } from './node.js';
+import type { LostSession } from './recovery.js';
+
+export type { Health, LostSession, RedisConnect };
+export { RedisAway };
+
+export interface MailboxOptions {
+  /** Where all names in Redis begin. Default `socket.io`. */
+  prefix?: string;
+  /**
+   * How long a lost session can come back and mailboxes are kept; 0: not at all. Default: what the
+   * server's `connectionStateRecovery` says.
+   */
+  recoverySeconds?: number;
+  /** Longest time that a call to Redis may take: then Redis counts as away. Default 1000. */
+  timeoutMs?: number;
+  /** Bytes that one node's mailbox holds at most, in Redis and in the node. Default 64 MiB. */
+  mailboxBytes?: number;
+  /** A node that has not renewed its lease for so long counts as dead. Default 10,000. */
+  leaseMs?: number;
+}
+
+/** Who is sent an event. */
+export interface Target {
+  /** Empty or absent: everyone in the namespace. A session in two of them gets one copy. */
+  readonly rooms?: readonly string[];
+  /** Rooms (or ids of sessions) that are left out. */
+  readonly except?: readonly string[];
+  /** A session that is not ready may miss it, and it is not recovered. */
+  readonly volatile?: boolean;
+  readonly compress?: boolean;
+}
+
+/** For the `adapter` option of a Socket.IO server, and all that a server may ask of it. */
+export interface Mailbox {
+  new (namespace: Namespace): MailboxAdapter;
+  /** Names this node; another one after it was taken for dead. */
+  readonly nodeId: string;
+  readonly health: Health;
+  on<E extends keyof NodeEvents>(event: E, listener: (...args: NodeEvents[E]) => void): void;
+  /** Position of this node now, for a session that has received nothing yet; undefined: no recovery. */
+  position(): string | undefined;
+  /**
+   * Sends an event (name and arguments) to sessions on all nodes.
+   * @returns the id of the message, when Redis has it
+   * @throws RedisAway when it was not taken in time: nothing is delivered on this node, other nodes may
+   *   still receive it
+   */
+  publish(namespace: string, event: readonly unknown[], target?: Target): Promise<string>;
+  /** Sends an event to sessions of this node, at once. */
+  deliverLocally(namespace: string, event: readonly unknown[], target?: Target): void;
+  /** Writes `socket.data` as it is now into the record of a session. */
+  save(namespace: string, sessionId: string): Promise<void>;
+  /** Takes an earlier session, once. Never rejects. */
+  claim(namespace: string, pid: string): Promise<LostSession | undefined>;
+  /** What a claimed session missed, and has it moved here. Never rejects. */
+  missed(
+    namespace: string,
+    lost: Pick<LostSession, 'id' | 'pid'>,
+    offset: string,
+    rooms: readonly string[],
+  ): Promise<unknown[][] | undefined>;
+  /** Gives up the lease and ends the connections; closing the server does it too. */
+  close(): Promise<void>;
+}
+
+const EVENT = 2 as PacketType.EVENT;
+
+/**
+ * Makes the adapter of one Socket.IO server.
+ * @param redis a client whose options are taken for two connections of the adapter's own, or what makes
+ *   them
+ */
+export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptions = {}): Mailbox {
+  const connect = typeof redis === 'function' ? redis : duplicating(redis);
+  const node = new MailboxNode(connect, {
+    prefix: options.prefix ?? 'socket.io',
+    recoverySeconds: options.recoverySeconds,
+    timeoutMs: options.timeoutMs ?? 1000,
+    mailboxBytes: options.mailboxBytes ?? 64 * 1024 * 1024,
+    leaseMs: options.leaseMs ?? 10_000,
+  });
+
+  function optionsOf({ rooms = [], except = [], volatile, compress }: Target) {
+    return {
+      rooms: new Set(rooms),
+      except: new Set(except),
+      flags: {
+        ...(volatile === true && { volatile }),
+        ...(compress !== undefined && { compress }),
+      },
+    };
+  }
+
+  const api: Omit<Mailbox, 'new'> = {
+    get nodeId() {
+      return node.nodeId;
+    },
+    get health() {
+      return node.link.health;
+    },
+    on(event, listener) {
+      node.on(event, listener as never);
+    },
+    position: () => node.position(),
+    publish(namespace, event, target = {}) {
+      return new Promise((resolve, reject) => {
+        const { rooms = [], except = [], volatile = false, compress = true } = target;
+        const keys =
+          rooms.length === 0
+            ? [namespaceKey(namespace)]
+            : rooms.map((room) => roomKey(namespace, room));
+        const draft = {
+          kind: KIND.event,
+          volatile,
+          compress,
+          takesOffset: node.windowMs > 0 && (!volatile || typeof event.at(-1) === 'string'),
+          namespace,
+          rooms,
+          except,
+          ...encodePacket({ type: EVENT, nsp: namespace, data: [...event] }),
+        };
+        const id = node.post(keys, draft, () => resolve(id), reject);
+      });
+    },
+    deliverLocally(namespace, event, target = {}) {
+      const adapter = node.sessions.adapters.get(namespace);
+      const packet = { type: EVENT, nsp: namespace, data: [...event] };
+      adapter?.broadcastHere(packet, optionsOf(target));
+    },
+    async save(namespace, sessionId) {
+      const adapter = node.sessions.adapters.get(namespace);
+      if (adapter) await node.sessions.save(adapter, sessionId);
+    },
+    claim: (namespace, pid) => node.recovery.claim(namespace, pid),
+    missed: (...args) => node.recovery.missed(...args),
+    close: () => node.close(),
+  };
+
+  const make = function adapterOf(namespace: Namespace) {
+    return new MailboxAdapter(namespace, node);
+  };
+  return Object.defineProperties(make, Object.getOwnPropertyDescriptors(api)) as unknown as Mailbox;
+}
+
+function duplicating(redis: Redis): RedisConnect {
+  return (purpose) =>
+    redis.duplicate({
+      connectionName: `socket.io-${purpose}`,
+      lazyConnect: false,
+      retryStrategy: backoff,
+    });
+}

@@ -1,0 +1,205 @@
+import type { Socket as NetSocket } from 'node:net';
+import type { Namespace, Socket } from 'socket.io';
+import type { Adapter } from 'socket.io-adapter';
+import { Encoder, type Packet } from 'socket.io-parser';
+import {
+  type WriteOptions,
+  clientOf,
+  encoderOf,
+  findSocket,
+  isReady,
+  rawSocketOf,
+  tellOutgoingListeners,
+} from './engine.js';
+import { type Message, decodePacket } from './message.js';
+
+/** An event of this node's mailbox, about to be delivered. */
+interface Event {
+  readonly message: Message;
+  /** What follows the text: the offset and the closing bracket, or nothing. */
+  readonly tail: string;
+}
+
+const EMPTY: ReadonlySet<string> = new Set();
+
+/**
+ * Hands events to sessions: each is encoded once, events in a row for the same sessions become one
+ * write, and all of a turn is one system call per session.
+ */
+export class Delivery {
+  private run: Event[] = [];
+  private readonly corked: NetSocket[] = [];
+
+  constructor(private readonly adapterOf: (namespace: string) => Adapter | undefined) {}
+
+  /** The event is written now or together with those that follow, at the end of the turn at last. */
+  add(message: Message, tail: string): void {
+    const previous = this.run.at(-1)?.message;
+    if (previous && !isSameWay(previous, message)) this.flush(false);
+    this.run.push({ message, tail });
+  }
+
+  endTurn(): void {
+    this.flush(this.corked.length === 0);
+    for (const raw of this.corked) raw.uncork();
+    this.corked.length = 0;
+  }
+
+  /** @param alone nothing else is written in this turn */
+  private flush(alone: boolean): void {
+    const { run } = this;
+    if (run.length === 0) return;
+    this.run = [];
+    const { message } = run[0]!;
+    const adapter = this.adapterOf(message.namespace);
+    if (adapter) new Writing(adapter, run, alone ? undefined : this.corked).toAll();
+  }
+}
+
+/** One run of events on its way to all sessions that it is for. */
+class Writing {
+  private readonly namespace: Namespace;
+  private readonly head: Message;
+  /** Ready-made frames of all events in a row; undefined when they cannot be written that way. */
+  private readonly frames: Buffer | undefined;
+  private packets: unknown[][] | undefined;
+  private options: WriteOptions[] = [];
+  private decoded: Packet[] | undefined;
+
+  constructor(
+    private readonly adapter: Adapter,
+    private readonly run: readonly Event[],
+    private readonly corked: NetSocket[] | undefined,
+  ) {
+    this.namespace = adapter.nsp as Namespace;
+    this.head = run[0]!.message;
+    const ready =
+      encoderOf(adapter) instanceof Encoder &&
+      run.every(({ message }) => message.attachments.length === 0);
+    if (ready) this.frames = framesOf(run);
+  }
+
+  toAll(): void {
+    const { rooms, sids } = this.adapter;
+    const except = this.excepted();
+    const { rooms: targets } = this.head;
+    if (targets.length === 1) {
+      for (const id of rooms.get(targets[0]!) ?? EMPTY) if (!except.has(id)) this.toId(id);
+    } else if (targets.length === 0) {
+      for (const id of sids.keys()) if (!except.has(id)) this.toId(id);
+    } else {
+      const seen = new Set<string>();
+      for (const target of targets)
+        for (const id of rooms.get(target) ?? EMPTY) {
+          if (seen.has(id) || except.has(id)) continue;
+          seen.add(id);
+          this.toId(id);
+        }
+    }
+  }
+
+  private excepted(): ReadonlySet<string> {
+    const { except } = this.head;
+    if (except.length === 0) return EMPTY;
+    const ids = new Set<string>();
+    for (const room of except) for (const id of this.adapter.rooms.get(room) ?? EMPTY) ids.add(id);
+    return ids;
+  }
+
+  private toId(id: string): void {
+    const socket = findSocket(this.namespace, id);
+    if (socket) this.toSocket(socket);
+  }
+
+  private toSocket(socket: Socket): void {
+    for (let index = 0; index < this.run.length; index++)
+      tellOutgoingListeners(socket, () => this.decode()[index]!);
+    const client = clientOf(socket);
+    if (this.head.volatile && !isReady(client)) return;
+    const raw = this.frames && rawSocketOf(client);
+    if (!this.frames || !raw) return this.throughEngine(client);
+    if (this.corked && raw.writableCorked === 0) {
+      raw.cork();
+      this.corked.push(raw);
+    }
+    raw.write(this.frames);
+  }
+
+  private throughEngine(client: ReturnType<typeof clientOf>): void {
+    this.packets ??= this.encode();
+    for (let index = 0; index < this.packets.length; index++)
+      client.writeToEngine(this.packets[index]!, this.options[index]!);
+  }
+
+  /** As Engine.IO takes them: for polling, compressed and congested connections, and for binary. */
+  private encode(): unknown[][] {
+    const encoder = encoderOf(this.adapter);
+    return this.run.map(({ message, tail }, index) => {
+      const own = encoder instanceof Encoder;
+      const text = own ? message.text.toString() + tail : '';
+      const packets = own ? [text, ...message.attachments] : encoder.encode(this.decode()[index]!);
+      const options: WriteOptions = { preEncoded: true, compress: message.compress };
+      if (message.volatile) options.volatile = true;
+      if (this.frames) options.wsPreEncodedFrame = [framesOf([{ message, tail }])];
+      this.options.push(options);
+      return packets;
+    });
+  }
+
+  private decode(): Packet[] {
+    this.decoded ??= this.run.map(({ message, tail }) =>
+      decodePacket(message.text.toString() + tail, message.attachments),
+    );
+    return this.decoded;
+  }
+}
+
+/** Whether two events go to the same sessions in the same manner. */
+function isSameWay(one: Message, other: Message): boolean {
+  return (
+    one.namespace === other.namespace &&
+    one.volatile === other.volatile &&
+    one.compress === other.compress &&
+    one.target.equals(other.target)
+  );
+}
+
+/** Of an Engine.IO packet: type 4, a message. */
+const MESSAGE = 0x34;
+/** Of a WebSocket frame: the only one of its message, text (RFC 6455, 5.2). */
+const TEXT_FRAME = 0x81;
+
+/** WebSocket frames in a row, as `ws` would write them: unmasked and uncompressed. */
+function framesOf(run: readonly Event[]): Buffer {
+  let size = 0;
+  for (const { message, tail } of run) {
+    const length = 1 + message.text.length + tail.length;
+    size += length + headLength(length);
+  }
+  const frames = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const { message, tail } of run) {
+    const length = 1 + message.text.length + tail.length;
+    frames[at] = TEXT_FRAME;
+    const head = headLength(length);
+    if (head === 2) frames[at + 1] = length;
+    else if (head === 4) {
+      frames[at + 1] = 126;
+      frames.writeUInt16BE(length, at + 2);
+    } else {
+      frames[at + 1] = 127;
+      frames.writeUInt32BE(Math.floor(length / 2 ** 32), at + 2);
+      frames.writeUInt32BE(length % 2 ** 32, at + 6);
+    }
+    at += head;
+    frames[at++] = MESSAGE;
+    at += message.text.copy(frames, at);
+    at += frames.write(tail, at, 'latin1');
+  }
+  return frames;
+}
+
+function headLength(length: number): number {
+  if (length < 126) return 2;
+  return length < 65_536 ? 4 : 10;
+}

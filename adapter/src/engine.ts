@@ -1,0 +1,122 @@
+import type { Socket as NetSocket } from 'node:net';
+import type { Namespace, Socket } from 'socket.io';
+import type { Adapter, BroadcastFlags } from 'socket.io-adapter';
+import type { Packet } from 'socket.io-parser';
+
+/**
+ * What this adapter reaches inside socket.io 4.8, engine.io 6.6 and ws 8, all in one place: an upgrade
+ * is a reading of this file against the new sources.
+ */
+
+/** Options of a packet on its way to Engine.IO. */
+export interface WriteOptions {
+  readonly preEncoded: true;
+  volatile?: boolean;
+  compress?: boolean;
+  wsPreEncodedFrame?: Buffer[];
+}
+
+interface WebSocketTransport {
+  readonly name: string;
+  writable: boolean;
+  perMessageDeflate: unknown;
+  socket?: { readonly readyState: number; _socket?: NetSocket };
+}
+
+interface Connection {
+  readonly readyState: string;
+  readonly transport: WebSocketTransport;
+  readonly writeBuffer: readonly unknown[];
+  close(discard?: boolean): void;
+}
+
+interface Client {
+  readonly conn: Connection;
+  writeToEngine(packets: readonly unknown[], options: WriteOptions): void;
+}
+
+const OPEN = 1;
+
+export function clientOf(socket: Socket): Client {
+  return socket.client as unknown as Client;
+}
+
+/**
+ * The socket of the system below a session, when bytes may go straight to it: a plain WebSocket on
+ * which nothing waits. Otherwise Engine.IO is to be asked, which keeps the order and the tallies.
+ */
+export function rawSocketOf(client: Client): NetSocket | undefined {
+  const { conn } = client;
+  const { transport } = conn;
+  if (!transport.writable || conn.writeBuffer.length > 0 || conn.readyState !== 'open')
+    return undefined;
+  if (transport.perMessageDeflate || transport.name !== 'websocket') return undefined;
+  const raw = transport.socket?._socket;
+  if (!raw || transport.socket?.readyState !== OPEN) return undefined;
+  return raw.writableLength > 0 && raw.writableCorked === 0 ? undefined : raw;
+}
+
+/** Whether a volatile packet may be put to it. */
+export function isReady({ conn }: Client): boolean {
+  const { transport } = conn;
+  const raw = transport.socket?._socket;
+  return transport.writable && !(raw && raw.writableLength > 0 && raw.writableCorked === 0);
+}
+
+/** A session that is open, or is being given back what it missed while middleware still runs. */
+export function findSocket(namespace: Namespace, id: string): Socket | undefined {
+  const socket = namespace.sockets.get(id);
+  if (socket) return socket;
+  const early = earlySocket(namespace, id);
+  return early?.recovered ? early : undefined;
+}
+
+/** Also one whose middleware still runs. */
+export function anySocket(namespace: Namespace, id: string): Socket | undefined {
+  return namespace.sockets.get(id) ?? earlySocket(namespace, id);
+}
+
+function earlySocket(namespace: Namespace, id: string): Socket | undefined {
+  return (
+    namespace as unknown as { _preConnectSockets?: Map<string, Socket> }
+  )._preConnectSockets?.get(id);
+}
+
+/** The private session id; undefined where the server does not recover. */
+export function privateId(socket: Socket): string | undefined {
+  return (socket as unknown as { pid?: string }).pid;
+}
+
+export function tellOutgoingListeners(socket: Socket, packet: () => Packet): void {
+  const { _anyOutgoingListeners: listeners } = socket as unknown as {
+    _anyOutgoingListeners?: readonly unknown[];
+  };
+  if (!listeners?.length) return;
+  (socket as unknown as { notifyOutgoingListeners(packet: Packet): void }).notifyOutgoingListeners(
+    packet(),
+  );
+}
+
+export function encoderOf(adapter: Adapter): { encode(packet: Packet): unknown[] } {
+  return (adapter as unknown as { encoder: { encode(packet: Packet): unknown[] } }).encoder;
+}
+
+/** Ends a socket whose session is elsewhere or unknown: its client is expected to come back. */
+export function closeTransport(socket: Socket): void {
+  const { conn } = clientOf(socket);
+  (socket as unknown as { _onclose(reason: string): void })._onclose('transport close');
+  conn.close(true);
+}
+
+/** Milliseconds for which the server lets sessions be continued; 0: it does not. */
+export function recoveryMs(namespace: Namespace): number {
+  const { connectionStateRecovery } = (
+    namespace.server as unknown as {
+      opts: { connectionStateRecovery?: { maxDisconnectionDuration: number } };
+    }
+  ).opts;
+  return connectionStateRecovery?.maxDisconnectionDuration ?? 0;
+}
+
+/** Flags that a packet is written with. */
+export type Flags = Pick<BroadcastFlags, 'volatile' | 'compress'>;

@@ -1,0 +1,41 @@
+/**
+ * Names in Redis. All begin with one hash tag, since a script finds the mailboxes it writes to inside
+ * it: what a script touches lies in one slot. Behind `base`:
+ *
+ * - `nodes`: zset, node -> end of its lease (ms by Redis' clock); a node is known while it is in there
+ * - `sweeping`: set of nodes that are being cleared away
+ * - `trimmed`: hash, node -> entry of its mailbox up to which nothing can be recovered
+ * - `format`, `run`: version of the formats; Redis process that this was last used on
+ * - `m:<node>`: stream, the mailbox of a node
+ * - `k:<node>`: set of the interest keys that name the node
+ * - `s:<node>`: set of the sessions (names) that the node owns
+ * - `p:<session>`: hash, the record of a session: owner `o`, id `s`, data `d`, since when it is absent
+ *   `x`, claimed by `y`, earlier stations `c`, their number `k`, where the present one begins `f`, and
+ *   for each room `:<room>` since when it is in there (empty: since the beginning)
+ *
+ * Interest keys are sets of nodes: `a:<namespace>` that serve it, `n:<namespace>` with a session in
+ * it, `r:<namespace>,<room>` with a session in the room. A namespace has no comma.
+ */
+export function baseOf(prefix: string): string {
+  return `{${prefix}:0}:`;
+}
+
+/** The version of the formats in Redis. */
+export const FORMAT = '1';
+
+export function serverKey(namespace: string): string {
+  return `a:${namespace}`;
+}
+
+export function namespaceKey(namespace: string): string {
+  return `n:${namespace}`;
+}
+
+export function roomKey(namespace: string, room: string): string {
+  return `r:${namespace},${room}`;
+}
+
+/** @param name the private session id */
+export function sessionKey(namespace: string, name: string): string {
+  return `${namespace},${name}`;
+}

@@ -1,0 +1,294 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { Namespace } from 'socket.io';
+import type { ClusterMessage } from 'socket.io-adapter';
+import type { MailboxAdapter } from './adapter.js';
+import { Delivery } from './delivery.js';
+import { closeTransport, recoveryMs } from './engine.js';
+import { History } from './history.js';
+import { FORMAT, baseOf } from './keys.js';
+import { type Health, Link, type RedisAway, type RedisConnect } from './link.js';
+import { type Draft, KIND, type Message, decode, decodeValue, encode } from './message.js';
+import { type How, Outbox } from './outbox.js';
+import { type EntryId, following, formatPosition } from './position.js';
+import { Reader } from './reader.js';
+import { Recovery } from './recovery.js';
+import { Sessions } from './sessions.js';
+
+/** Milliseconds between two renewals of the lease. */
+const RENEW_MS = 1000;
+
+export interface NodeSettings {
+  readonly prefix: string;
+  readonly recoverySeconds: number | undefined;
+  readonly timeoutMs: number;
+  readonly mailboxBytes: number;
+  readonly leaseMs: number;
+}
+
+export interface NodeEvents {
+  health: [Health];
+  /** This node had been cleared away as dead; it goes on under another name. */
+  fenced: [];
+  /** Something could not be done; it was not an outage of Redis. */
+  fault: [Error];
+}
+
+/** What the adapters of one server share: connections, mailbox, and what this node has. */
+export class MailboxNode extends EventEmitter<NodeEvents> {
+  /** Names this node in Redis: a number, so that sets of nodes are small. */
+  nodeId = newNodeId();
+  readonly link: Link;
+  readonly sessions: Sessions;
+  readonly recovery: Recovery;
+  readonly history: History;
+  private readonly base: string;
+  private readonly reader: Reader;
+  private readonly outbox: Outbox;
+  private readonly delivery: Delivery;
+  private readonly timer: NodeJS.Timeout;
+  /** Messages of this node are counted. */
+  private count = 0;
+  /** The process of Redis that this node was last known on. */
+  private run = '';
+  /** What Redis has of this node may differ from what it has. */
+  private differs = true;
+  private window: number;
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    connect: RedisConnect,
+    private readonly settings: NodeSettings,
+  ) {
+    super();
+    this.window = (settings.recoverySeconds ?? 0) * 1000;
+    this.base = baseOf(settings.prefix);
+    const fault = (error: unknown) => this.emit('fault', error as Error);
+    this.link = new Link(connect, this.base, settings.timeoutMs, {
+      prepare: () => this.enter(),
+      changed: (health) => this.emit('health', health),
+      fenced: () => this.rebirth(),
+    });
+    this.outbox = new Outbox(
+      this.link,
+      () => this.nodeId,
+      () => {
+        this.differs = true;
+      },
+    );
+    this.sessions = new Sessions(
+      this.outbox,
+      () => this.window,
+      () => this.entry(),
+      fault,
+    );
+    this.history = new History(settings.mailboxBytes);
+    this.delivery = new Delivery((namespace) => this.sessions.adapters.get(namespace));
+    this.reader = new Reader(this.link.reader, {
+      mailbox: () => this.mailboxOf(this.nodeId),
+      entry: (id, fields) => this.receive(id, fields),
+      turnEnds: () => this.delivery.endTurn(),
+      failed: fault,
+    });
+    this.recovery = new Recovery(this, this.outbox, this.reader, fault);
+    this.timer = setInterval(() => void this.renew(), RENEW_MS);
+    this.timer.unref();
+  }
+
+  /** For how long a lost session may come back; 0: not at all. */
+  get windowMs(): number {
+    return this.window;
+  }
+
+  get mailboxBytes(): number {
+    return this.settings.mailboxBytes;
+  }
+
+  mailboxOf(node: string): string {
+    return `${this.base}m:${node}`;
+  }
+
+  /** All up to here was delivered on this node. */
+  entry(): EntryId {
+    return this.reader.position || '0-0';
+  }
+
+  /** What a client is given that has received nothing yet. */
+  position(): string | undefined {
+    if (this.window === 0 || this.reader.position === '') return undefined;
+    return formatPosition({ node: this.nodeId, id: this.reader.position, index: Infinity });
+  }
+
+  addAdapter(adapter: MailboxAdapter): void {
+    const namespace = adapter.nsp as Namespace;
+    if (this.settings.recoverySeconds === undefined) this.window = recoveryMs(namespace);
+    this.sessions.addNamespace(adapter);
+  }
+
+  /** With the last one the node ends. */
+  async removeAdapter(adapter: MailboxAdapter): Promise<void> {
+    const removed = this.sessions.removeNamespace(adapter);
+    if (this.sessions.adapters.size === 0) await this.close();
+    else await removed;
+  }
+
+  /** Gives up the lease and the connections; sessions can be continued elsewhere. */
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  async serverCount(): Promise<number> {
+    try {
+      return (await this.link.run('count', [this.nodeId])) as number;
+    } catch {
+      // RedisAway: alone, as far as is known.
+      return 1;
+    }
+  }
+
+  /** @returns the message's id; `refused` is called when Redis did not take it in time */
+  post(
+    keys: readonly string[],
+    draft: Draft,
+    sent?: (nodes: readonly string[] | undefined) => void,
+    refused?: (fault: RedisAway) => void,
+    how: How = 'e',
+  ): string {
+    const number = ++this.count;
+    const blob = encode(draft, Number(this.nodeId), number);
+    this.outbox.post({
+      how,
+      keys,
+      blob,
+      number,
+      ...(sent && { sent }),
+      ...(refused && { refused }),
+    });
+    return `${this.nodeId}.${number}`;
+  }
+
+  /** A message that only marks a place, or tells a node something, of this node. */
+  blobOf(draft: Draft): Buffer {
+    return encode(draft, Number(this.nodeId), ++this.count);
+  }
+
+  private receive(id: EntryId, fields: readonly Buffer[]): void {
+    for (let index = 0; index + 1 < fields.length; index += 2) {
+      if (fields[index]!.toString('latin1') !== FORMAT) {
+        this.emit('fault', new Error(`an entry of another format: ${fields[index]!.toString()}`));
+        continue;
+      }
+      try {
+        this.take(id, index / 2, decode(fields[index + 1]!));
+      } catch (error) {
+        this.emit('fault', error as Error);
+      }
+    }
+  }
+
+  private take(id: EntryId, index: number, message: Message): void {
+    if (message.publisher === Number(this.nodeId) && !this.outbox.readBack(message.number)) return;
+    if (message.kind === KIND.event) {
+      if (this.window > 0 && !message.volatile && message.takesOffset)
+        this.history.add({ id, index, message });
+      this.delivery.add(message, this.tailOf(id, index, message));
+      return;
+    }
+    // What the message does comes after what was delivered before it.
+    this.delivery.endTurn();
+    if (message.kind === KIND.marker) return;
+    const value = decodeValue(message);
+    if (message.kind === KIND.moved) this.recovery.movedAway(message.namespace, value as never);
+    else this.sessions.adapters.get(message.namespace)?.receive(message, value as ClusterMessage);
+  }
+
+  private tailOf(id: EntryId, index: number, { takesOffset }: Message): string {
+    return takesOffset ? `,"${this.nodeId}.${id}.${index}"]` : '';
+  }
+
+  /** Makes this node known on a new connection, and what it has, where that may be in doubt. */
+  private async enter(): Promise<void> {
+    const { position } = this.reader;
+    const info = await this.link.call((redis) => redis.info('server'));
+    const runs = /run_id:(\w+)/.exec(info)?.[1] ?? '';
+    const marker = this.blobOf({ kind: KIND.marker, namespace: '' });
+    const behind = position === '' ? '*' : following(position);
+    const { leaseMs } = this.settings;
+    const args = [this.nodeId, position, this.run, runs, leaseMs, marker, behind];
+    const [anew, id] = (await this.link.run('enter', args)) as [number, EntryId];
+    this.run = runs;
+    if (position === '') this.reader.start(id);
+    if (anew === 1) this.differs = true;
+    if (this.differs) await this.writeAnew();
+  }
+
+  private async writeAnew(): Promise<void> {
+    this.differs = false;
+    try {
+      const [keys, names] = await this.link.call((redis) =>
+        Promise.all([
+          redis.smembers(`${this.base}k:${this.nodeId}`),
+          redis.smembers(`${this.base}s:${this.nodeId}`),
+        ]),
+      );
+      for (const step of this.sessions.compare(new Set(keys), new Set(names)))
+        await this.link.run('change', [this.nodeId, ...step]);
+    } catch (error) {
+      this.differs = true;
+      throw error;
+    }
+  }
+
+  private async renew(): Promise<void> {
+    this.sessions.expire();
+    this.history.expire(Date.now() - this.window);
+    this.recovery.expire();
+    if (!this.link.up) return;
+    const { leaseMs, mailboxBytes } = this.settings;
+    // A node that was away for long is not dead yet where nothing is kept for it.
+    const windowMs = Math.max(this.window, leaseMs);
+    try {
+      await this.link.run('renew', [this.nodeId, leaseMs, windowMs, mailboxBytes]);
+      if (this.differs && this.link.up) await this.writeAnew();
+    } catch {
+      // RedisAway: the link has said so and goes on trying.
+    }
+  }
+
+  /**
+   * This node was taken for dead: what its sessions were sent since then is lost. They come back as new
+   * ones, and the node goes on under another name.
+   */
+  private rebirth(): void {
+    if (this.closing) return;
+    this.nodeId = newNodeId();
+    this.run = '';
+    this.differs = true;
+    this.reader.position = '';
+    this.history.clear();
+    this.sessions.forgetAbsent();
+    this.link.reset('this node was cleared away');
+    this.emit('fenced');
+    for (const adapter of this.sessions.adapters.values())
+      for (const socket of [...(adapter.nsp as Namespace).sockets.values()]) closeTransport(socket);
+    this.sessions.forgetAbsent();
+  }
+
+  private async end(): Promise<void> {
+    clearInterval(this.timer);
+    this.outbox.flush();
+    try {
+      await this.link.run('leave', [this.nodeId]);
+    } catch {
+      // RedisAway: the lease runs out by itself.
+    }
+    this.reader.close();
+    this.link.close();
+  }
+}
+
+/** Unique for good with 44 random bits: offsets name nodes that are long gone. */
+function newNodeId(): string {
+  return String(randomBytes(6).readUIntBE(0, 6) % 2 ** 44);
+}

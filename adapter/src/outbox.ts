@@ -1,0 +1,172 @@
+import type { Arg, Link } from './link.js';
+import { RedisAway } from './link.js';
+
+/** What one call carries at most. */
+const MAX_MESSAGES = 64;
+const MAX_BYTES = 256 * 1024;
+const MAX_CHANGES = 512;
+
+/** `e` an event, `q` a question whose receivers are told, `n` to nodes by name. */
+export type How = 'e' | 'q' | 'n';
+
+/** A message on its way to Redis. */
+export interface Letter {
+  readonly how: How;
+  /** Interest keys, or nodes. */
+  readonly keys: readonly string[];
+  readonly blob: Buffer;
+  /** Of the message, counted by this node; what is read back is recognised by it. */
+  readonly number: number;
+  /** Read back before Redis' answer came. */
+  accepted?: boolean;
+  /** @param nodes of a question: who is asked, undefined when the answer was not heard */
+  sent?(nodes: readonly string[] | undefined): void;
+  refused?(fault: RedisAway): void;
+}
+
+/** Arguments of operations on interest and records, made when they are sent. */
+export type Change = () => readonly Arg[];
+
+type Item = { letter: Letter } | { change: Change; settled: () => void };
+
+/**
+ * What this node writes, in the order in which it was asked to: all of one turn of the event loop goes
+ * in as few calls as possible.
+ */
+export class Outbox {
+  private queue: Item[] = [];
+  private scheduled = false;
+  /** Sent, not answered yet. */
+  private readonly flights = new Map<number, Letter>();
+  /** Redis may have taken them, but whoever asked was told that it has not. */
+  private readonly givenUp = new Set<number>();
+
+  /** @param missed a change did not reach Redis */
+  constructor(
+    private readonly link: Link,
+    private readonly nodeId: () => string,
+    private readonly missed: () => void,
+  ) {}
+
+  post(letter: Letter): void {
+    this.put({ letter });
+  }
+
+  /** Resolves when Redis has it, or when it is known that it has not; never rejects. */
+  change(change: Change): Promise<void> {
+    return new Promise((settled) => {
+      this.put({ change, settled });
+    });
+  }
+
+  /**
+   * Takes back what this node wrote: says whether it is to be delivered. What was given up on was
+   * served otherwise.
+   */
+  readBack(number: number): boolean {
+    const letter = this.flights.get(number);
+    if (letter) letter.accepted = true;
+    return this.givenUp.size === 0 || !this.givenUp.delete(number);
+  }
+
+  /** Sends what waits, now. */
+  flush(): void {
+    this.scheduled = false;
+    const { queue } = this;
+    this.queue = [];
+    let begin = 0;
+    while (begin < queue.length)
+      begin =
+        'letter' in queue[begin]! ? this.sendLetters(queue, begin) : this.sendChanges(queue, begin);
+  }
+
+  private put(item: Item): void {
+    this.queue.push(item);
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      if (this.scheduled) this.flush();
+    });
+  }
+
+  private sendLetters(queue: readonly Item[], begin: number): number {
+    const letters: Letter[] = [];
+    const args: Arg[] = [this.nodeId()];
+    let bytes = 0;
+    let index = begin;
+    for (; index < queue.length && letters.length < MAX_MESSAGES && bytes < MAX_BYTES; index++) {
+      const item = queue[index]!;
+      if (!('letter' in item)) break;
+      const { letter } = item;
+      letters.push(letter);
+      args.push(letter.how, letter.keys.length, ...letter.keys, letter.blob);
+      bytes += letter.blob.length;
+    }
+    void this.deliver(letters, args);
+    return index;
+  }
+
+  private async deliver(letters: readonly Letter[], args: readonly Arg[]): Promise<void> {
+    let asked: string[][] | undefined;
+    let fault: RedisAway | undefined;
+    if (this.link.up) {
+      for (const letter of letters) this.flights.set(letter.number, letter);
+      try {
+        asked = (await this.link.run('publish', args)) as string[][];
+      } catch (error) {
+        fault = error as RedisAway;
+      }
+    } else fault = new RedisAway('unavailable', 'Redis is away');
+    let question = 0;
+    for (const letter of letters) {
+      this.flights.delete(letter.number);
+      const nodes = letter.how === 'q' ? asked?.[question++] : undefined;
+      if (!fault || letter.accepted) letter.sent?.(nodes);
+      else {
+        if (fault.outcome !== 'unavailable' || this.wasSent(fault)) this.giveUp(letter.number);
+        letter.refused?.(fault);
+      }
+    }
+  }
+
+  /** A connection that ended with calls open says nothing about what became of them. */
+  private wasSent(fault: RedisAway): boolean {
+    return fault.message !== 'Redis is away';
+  }
+
+  private giveUp(number: number): void {
+    this.givenUp.add(number);
+    if (this.givenUp.size <= 10_000) return;
+    for (const oldest of this.givenUp) {
+      this.givenUp.delete(oldest);
+      return;
+    }
+  }
+
+  private sendChanges(queue: readonly Item[], begin: number): number {
+    const args: Arg[] = [this.nodeId()];
+    const settled: (() => void)[] = [];
+    let index = begin;
+    for (; index < queue.length && args.length < MAX_CHANGES; index++) {
+      const item = queue[index]!;
+      if ('letter' in item) break;
+      settled.push(item.settled);
+      for (const arg of item.change()) args.push(arg);
+    }
+    void this.apply(args).finally(() => {
+      for (const settle of settled) settle();
+    });
+    return index;
+  }
+
+  private async apply(args: readonly Arg[]): Promise<void> {
+    if (args.length === 1) return;
+    if (!this.link.takesChanges) return this.missed();
+    try {
+      await this.link.run('change', args);
+    } catch {
+      // RedisAway: what was not written is written when Redis is back.
+      this.missed();
+    }
+  }
+}

@@ -1,0 +1,280 @@
+import type { Namespace } from 'socket.io';
+import type { Adapter, Session } from 'socket.io-adapter';
+import type { MailboxAdapter } from './adapter.js';
+import { anySocket, privateId } from './engine.js';
+import { namespaceKey, roomKey, serverKey, sessionKey } from './keys.js';
+import type { Arg } from './link.js';
+import type { Outbox } from './outbox.js';
+
+/** A session that this node has no socket of, but whose events it goes on to receive. */
+interface Absent {
+  readonly namespace: string;
+  readonly name: string;
+  readonly id: string;
+  readonly rooms: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
+
+type Lost = Pick<Session, 'sid' | 'pid' | 'rooms' | 'data'>;
+
+/** Operations of one call while all is written anew. */
+const STEP = 200;
+
+/**
+ * What this node needs and which sessions it has, kept in Redis as it changes: a key of interest goes
+ * there with the first session that has it and leaves with the last, absent ones included.
+ */
+export class Sessions {
+  readonly adapters = new Map<string, MailboxAdapter>();
+  private readonly absent = new Map<string, Absent>();
+  /** How many absent sessions hold a key. */
+  private readonly held = new Map<string, number>();
+  /** Whose record is about to be written with all that it has by then. */
+  private readonly arriving = new Set<string>();
+
+  /**
+   * @param windowMs how long a lost session may come back; 0: no records are kept
+   * @param position of this node, now
+   */
+  constructor(
+    private readonly outbox: Outbox,
+    private readonly windowMs: () => number,
+    private readonly position: () => string,
+    private readonly failed: (error: unknown) => void,
+  ) {}
+
+  addNamespace(adapter: MailboxAdapter): void {
+    const { name } = adapter.nsp as Namespace;
+    this.adapters.set(name, adapter);
+    void this.need(serverKey(name));
+  }
+
+  removeNamespace(adapter: Adapter): Promise<void> {
+    const { name } = adapter.nsp as Namespace;
+    this.adapters.delete(name);
+    return this.release(serverKey(name));
+  }
+
+  /**
+   * A session is about to join rooms, in memory.
+   * @returns to be called when it has; resolves when what is published from then on will arrive
+   */
+  joining(adapter: Adapter, id: string, rooms: Iterable<string>): () => Promise<void> {
+    const { name: namespace } = adapter.nsp as Namespace;
+    const isNew = !adapter.sids.has(id);
+    const had = adapter.sids.get(id);
+    const joined: string[] = [];
+    const needed: string[] = [];
+    for (const room of rooms) {
+      if (had?.has(room)) continue;
+      joined.push(room);
+      const key = roomKey(namespace, room);
+      if (!adapter.rooms.has(room) && !this.held.has(key)) needed.push(key);
+    }
+    const first = adapter.sids.size === 0 && !this.held.has(namespaceKey(namespace));
+    if (first) needed.push(namespaceKey(namespace));
+    return () => {
+      if (joined.length === 0 && !isNew) return Promise.resolve();
+      const last = this.outbox.change(() => needed.flatMap((key) => ['i', key]));
+      if (joined.includes(id)) this.arrived(namespace, id);
+      return this.windowMs() > 0 ? this.record(adapter, id, joined, isNew) : last;
+    };
+  }
+
+  private record(
+    adapter: Adapter,
+    id: string,
+    joined: readonly string[],
+    isNew: boolean,
+  ): Promise<void> {
+    const { name: namespace } = adapter.nsp as Namespace;
+    const key = sessionKey(namespace, id);
+    if (isNew) this.arriving.add(key);
+    else if (this.arriving.has(key)) return this.outbox.change(() => []);
+    const position = this.position();
+    return this.outbox.change(() => {
+      if (isNew) {
+        this.arriving.delete(key);
+        return this.present(adapter, id, position);
+      }
+      const name = this.nameOf(adapter, id);
+      return name === undefined ? [] : ['j', name, position, joined.length, ...joined];
+    });
+  }
+
+  /** A session has left a room, in memory. */
+  left(adapter: Adapter, id: string, room: string): Promise<void> {
+    const { name: namespace } = adapter.nsp as Namespace;
+    const name = this.windowMs() > 0 ? this.nameOf(adapter, id) : undefined;
+    const gone = !adapter.rooms.has(room);
+    if (name !== undefined) void this.outbox.change(() => ['l', name, 1, room]);
+    return gone ? this.release(roomKey(namespace, room)) : this.outbox.change(() => []);
+  }
+
+  /** A session is about to end here, in memory. @returns to be called when it has */
+  ending(adapter: Adapter, id: string): () => void {
+    const { name: namespace } = adapter.nsp as Namespace;
+    const name = this.nameOf(adapter, id);
+    const rooms = [...(adapter.sids.get(id) ?? [])];
+    return () => {
+      for (const room of rooms)
+        if (!adapter.rooms.has(room)) void this.release(roomKey(namespace, room));
+      if (adapter.sids.size === 0) void this.release(namespaceKey(namespace));
+      if (name !== undefined && !this.absent.has(name) && this.windowMs() > 0)
+        void this.outbox.change(() => ['d', name]);
+    };
+  }
+
+  /** A session has lost its transport and may come back: what it needs is received on. */
+  lost(namespace: string, { sid, pid, rooms, data }: Lost): void {
+    if (this.windowMs() === 0) return;
+    const name = sessionKey(namespace, pid);
+    this.hold(namespace, name, sid, rooms);
+    const text = this.dataOf(data);
+    void this.outbox.change(() => ['x', name, text]);
+  }
+
+  /** Writes a session's data, which may change at any time, as it is now. */
+  save(adapter: Adapter, id: string): Promise<void> {
+    return this.outbox.change(() => {
+      const socket = anySocket(adapter.nsp as Namespace, id);
+      const name = this.nameOf(adapter, id);
+      return name === undefined || this.windowMs() === 0
+        ? []
+        : ['w', name, this.dataOf(socket?.data)];
+    });
+  }
+
+  /** What is addressed to these rooms is received from now on, for a session on its way here. */
+  hold(namespace: string, name: string, id: string, rooms: readonly string[]): void {
+    this.drop(name);
+    this.absent.set(name, { namespace, name, id, rooms, until: Date.now() + this.windowMs() });
+    for (const key of keysOf(namespace, rooms)) this.held.set(key, (this.held.get(key) ?? 0) + 1);
+  }
+
+  /** A session is elsewhere now: nothing is received for it any more. */
+  moved(name: string): void {
+    const absent = this.absent.get(name);
+    if (absent) this.let(absent);
+  }
+
+  /** Lets go of sessions that did not come back in time. */
+  expire(): void {
+    const now = Date.now();
+    for (const absent of this.absent.values()) {
+      if (absent.until > now) return;
+      this.let(absent);
+      void this.outbox.change(() => ['d', absent.name]);
+    }
+  }
+
+  /** Nothing of the past is kept. */
+  forgetAbsent(): void {
+    this.absent.clear();
+    this.held.clear();
+  }
+
+  /**
+   * Makes Redis say what is so.
+   * @param keys what it says this node needs
+   * @param names whom it says this node has
+   */
+  *compare(keys: ReadonlySet<string>, names: ReadonlySet<string>): Generator<Arg[]> {
+    const needed = new Set(this.held.keys());
+    const present = new Set(this.absent.keys());
+    let step: Arg[] = [];
+    const position = this.position();
+    for (const [namespace, adapter] of this.adapters) {
+      needed.add(serverKey(namespace));
+      if (adapter.sids.size > 0) needed.add(namespaceKey(namespace));
+      for (const room of adapter.rooms.keys()) needed.add(roomKey(namespace, room));
+    }
+    for (const key of needed) if (!keys.has(key)) step.push('i', key);
+    for (const key of keys) if (!needed.has(key)) step.push('o', key);
+    while (step.length > 0) yield step.splice(0, STEP * 2);
+    if (this.windowMs() === 0) return;
+    for (const adapter of this.adapters.values())
+      for (const id of adapter.sids.keys()) {
+        const args = this.present(adapter, id, position);
+        if (args.length === 0) continue;
+        present.add(args[1] as string);
+        step.push(...args);
+        if (step.length < STEP) continue;
+        yield step;
+        step = [];
+      }
+    for (const name of names) if (!present.has(name)) step.push('d', name);
+    while (step.length > 0) yield step.splice(0, STEP * 1000);
+  }
+
+  private present(adapter: Adapter, id: string, position: string): Arg[] {
+    const socket = anySocket(adapter.nsp as Namespace, id);
+    const name = this.nameOf(adapter, id);
+    if (!socket || name === undefined) return [];
+    const rooms = [...(adapter.sids.get(id) ?? [])];
+    return ['r', name, id, this.dataOf(socket.data), position, rooms.length, ...rooms];
+  }
+
+  private nameOf(adapter: Adapter, id: string): string | undefined {
+    const namespace = adapter.nsp as Namespace;
+    const socket = anySocket(namespace, id);
+    const pid = socket && privateId(socket);
+    return pid === undefined ? undefined : sessionKey(namespace.name, pid);
+  }
+
+  private dataOf(data: unknown): string {
+    try {
+      return (JSON.stringify(data ?? {}) ?? '{}').toWellFormed();
+    } catch (error) {
+      this.failed(error);
+      return '{}';
+    }
+  }
+
+  /** It is here: its own socket holds what it needs. */
+  private arrived(namespace: string, id: string): void {
+    const adapter = this.adapters.get(namespace);
+    const name = adapter && this.nameOf(adapter, id);
+    const absent = name === undefined ? undefined : this.absent.get(name);
+    if (absent) this.let(absent);
+  }
+
+  private let({ namespace, name, rooms }: Absent): void {
+    this.drop(name);
+    for (const key of keysOf(namespace, rooms)) void this.releaseUnlessPresent(namespace, key);
+  }
+
+  private drop(name: string): void {
+    const absent = this.absent.get(name);
+    if (!absent) return;
+    this.absent.delete(name);
+    for (const key of keysOf(absent.namespace, absent.rooms)) {
+      const count = this.held.get(key)! - 1;
+      if (count === 0) this.held.delete(key);
+      else this.held.set(key, count);
+    }
+  }
+
+  private async releaseUnlessPresent(namespace: string, key: string): Promise<void> {
+    const adapter = this.adapters.get(namespace);
+    const prefix = roomKey(namespace, '');
+    const used =
+      key === namespaceKey(namespace)
+        ? adapter && adapter.sids.size > 0
+        : adapter?.rooms.has(key.slice(prefix.length));
+    if (!used) await this.release(key);
+  }
+
+  private need(key: string): Promise<void> {
+    return this.outbox.change(() => ['i', key]);
+  }
+
+  private release(key: string): Promise<void> {
+    return this.outbox.change(() => (this.held.has(key) ? [] : ['o', key]));
+  }
+}
+
+function keysOf(namespace: string, rooms: readonly string[]): string[] {
+  return [namespaceKey(namespace), ...rooms.map((room) => roomKey(namespace, room))];
+}
