@@ -23,6 +23,8 @@ export interface Ending {
 
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
+const child = new URL('child.mjs', import.meta.url).href;
+
 const defaults: NodeEnv = {
   STREAMGATE_HOST: '127.0.0.1',
   STREAMGATE_HTTP_PORT: '0',
@@ -42,16 +44,12 @@ export class TestNode {
 
   constructor(env: NodeEnv) {
     if (!existsSync(program)) throw new Error('build the gateway first: npm run build');
-    this.child = spawn(process.execPath, [program], {
+    this.child = spawn(process.execPath, ['--import', child, program], {
       env: { PATH: process.env['PATH'], ...defaults, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
-    // A test process that dies must not leave its nodes behind.
-    const end = () => this.child.kill('SIGKILL');
-    process.once('exit', end);
     this.exit = new Promise((resolve) => {
       this.child.once('close', (code, signal) => {
-        process.off('exit', end);
         resolve({ code, signal });
         this.wake();
       });
