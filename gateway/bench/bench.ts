@@ -20,7 +20,7 @@ const scenarios: Record<string, (run: Run) => Promise<Row[]>> = {
 const help = `Measures the gateway against a stock Nest + Socket.IO gateway, interleaved, and prints medians.
 Usage: npm run bench -- [--quick] [--rounds N] [--write] [scenario...]
   --quick      a tenth of the size, one round: does it run at all?
-  --rounds N   measurements of each (default 5)
+  --rounds N   measurements of each (default 7)
   --write      put the table into docs/performance.md
   scenario     ${Object.keys(scenarios).join(', ')} (default: all)
 Numbers also go to gateway/bench/results/latest.json. A full run takes a few minutes; use an idle machine.`;
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   const load = new Load();
   const run: Run = {
     load,
-    rounds: Number(options.rounds ?? (options.quick ? 1 : 5)),
+    rounds: Number(options.rounds ?? (options.quick ? 1 : 7)),
     scale: options.quick ? 0.1 : 1,
     progress: (line) => console.error(`${seconds(started)} s  ${line}`),
   };
@@ -69,7 +69,7 @@ async function writeDocument(text: string): Promise<void> {
   if (!markers.test(before)) throw new Error('docs/performance.md has lost its bench markers');
   await writeFile(
     file,
-    before.replace(markers, (_, begin, end) => `${begin}${text}\n${end}`),
+    before.replace(markers, (_, begin, end) => `${begin}\n${text}\n\n${end}`),
   );
 }
 

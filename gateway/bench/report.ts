@@ -24,23 +24,29 @@ export function report(rows: Row[], run: { quick: boolean; millis: number }): Re
 
 /** Markdown: one line for each measure, the ratio always as "so many times better than stock". */
 export function table({ rows, node, machine, time, minutes, quick }: Report): string {
-  const lines = rows.map((row) =>
-    [
-      row.measure,
-      `${shown(row.stock)} ${row.unit}`,
-      `${shown(row.ours)} ${row.unit}`,
-      `${row.ratio.toFixed(2)}x`,
-      wanted(row),
-      row.met === undefined ? '' : row.met ? 'yes' : 'short',
-    ].join(' | '),
-  );
+  const lines = rows.map((row) => [
+    row.measure,
+    `${shown(row.stock)} ${row.unit}`,
+    `${shown(row.ours)} ${row.unit}`,
+    `${row.ratio.toFixed(2)}x`,
+    wanted(row),
+    row.met === undefined ? '' : row.met ? 'yes' : 'short',
+  ]);
   return [
-    '| measure | stock Nest | Streamgate | times better | wanted | met |',
-    '| --- | ---: | ---: | ---: | --- | --- |',
-    ...lines.map((line) => `| ${line} |`),
+    ...aligned(['measure', 'stock Nest', 'Streamgate', 'times better', 'wanted', 'met'], lines),
     '',
     `Medians of one ${quick ? 'smoke' : 'full'} run of ${minutes} minutes, ${time.slice(0, 10)}, Node ${node}, ${machine}.`,
   ].join('\n');
+}
+
+/** A table as the formatter of this repository leaves it, readable in a terminal too. */
+function aligned(head: string[], lines: string[][]): string[] {
+  const widths = head.map((name, column) =>
+    Math.max(...[name, ...lines.map((line) => line[column]!)].map(({ length }) => length)),
+  );
+  const row = (cells: string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`;
+  return [row(head), row(widths.map((width) => '-'.repeat(width))), ...lines.map(row)];
 }
 
 function met(row: Row): boolean | undefined {
