@@ -150,9 +150,9 @@ export class MailboxAdapter extends ClusterAdapter {
   }
 
   override async addSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
-    await this.command(opts, { type: 4, data: { opts: encodeOptions(opts), rooms } }, () =>
-      Adapter.prototype.addSockets.call(this, opts, rooms),
-    );
+    const message = { type: 4, data: { opts: encodeOptions(opts), rooms } };
+    const here = () => Adapter.prototype.addSockets.call(this, opts, rooms);
+    await this.command(opts, message, here, rooms);
   }
 
   override async delSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
@@ -218,6 +218,7 @@ export class MailboxAdapter extends ClusterAdapter {
       uid: isOwn ? SELF : decoded.uid,
       nsp: message.namespace,
     });
+    if (decoded.type === 4) this.node.sessions.relocated(this.name, decoded.data.rooms);
   }
 
   override onResponse(response: ClusterResponse): void {
@@ -246,6 +247,7 @@ export class MailboxAdapter extends ClusterAdapter {
     opts: BroadcastOptions,
     message: { type: number; data: unknown },
     here: () => void,
+    joined: readonly string[] = [],
   ): Promise<void> {
     if (opts.flags?.local) {
       here();
@@ -256,7 +258,10 @@ export class MailboxAdapter extends ClusterAdapter {
         here();
         resolve();
       };
-      this.node.post(this.keysOf(opts), this.clusterDraft(message), () => resolve(), refused);
+      const keys = this.keysOf(opts);
+      for (const room of joined) keys.push(roomKey(this.name, room));
+      const how = joined.length > 0 ? (`j${joined.length}` as const) : 'e';
+      this.node.post(keys, this.clusterDraft(message), () => resolve(), refused, how);
     });
   }
 

@@ -56,6 +56,11 @@ export interface Mailbox {
   publish(namespace: string, event: readonly unknown[], target?: Target): Promise<string>;
   /** Sends an event to sessions of this node, at once. */
   deliverLocally(namespace: string, event: readonly unknown[], target?: Target): void;
+  /**
+   * Resolves when what is published from then on will reach the sessions of this node in the rooms
+   * that they are in now, or when Redis is away.
+   */
+  settled(): Promise<void>;
   /** Writes `socket.data` as it is now into the record of a session. */
   save(namespace: string, sessionId: string): Promise<void>;
   /** Takes an earlier session, once. Never rejects. */
@@ -135,6 +140,7 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
       const packet = { type: EVENT, nsp: namespace, data: [...event] };
       adapter?.broadcastHere(packet, optionsOf(target));
     },
+    settled: () => node.settled(),
     async save(namespace, sessionId) {
       const adapter = node.sessions.adapters.get(namespace);
       if (adapter) await node.sessions.save(adapter, sessionId);

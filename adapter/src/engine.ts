@@ -118,5 +118,23 @@ export function recoveryMs(namespace: Namespace): number {
   return connectionStateRecovery?.maxDisconnectionDuration ?? 0;
 }
 
+/**
+ * Milliseconds after which a connection has either answered a ping, and so received all that was sent
+ * before it, or is given up.
+ */
+export function heartbeatMs(namespace: Namespace): number {
+  const { engine, opts } = namespace.server as unknown as {
+    engine?: { opts?: Heartbeat };
+    opts: Heartbeat;
+  };
+  const { pingInterval = 25_000, pingTimeout = 20_000 } = engine?.opts ?? opts;
+  return pingInterval + pingTimeout;
+}
+
+interface Heartbeat {
+  pingInterval?: number;
+  pingTimeout?: number;
+}
+
 /** Flags that a packet is written with. */
 export type Flags = Pick<BroadcastFlags, 'volatile' | 'compress'>;

@@ -7,6 +7,8 @@ export interface Past {
   readonly id: EntryId;
   readonly index: number;
   readonly message: Message;
+  /** It was not delivered from here. */
+  readonly unsaid?: true;
 }
 
 /** Since when a session is in a room, in one mailbox: undefined for all along. */
@@ -38,13 +40,20 @@ export class History {
   add(past: Past): void {
     const number = this.first + this.events.length;
     this.events.push(past);
-    this.bytes += past.message.bytes;
+    this.bytes += past.message.blob.length;
     for (const key of keysOf(past.message)) {
       const line = this.lines.get(key);
       if (line) line.numbers.push(number);
       else this.lines.set(key, { numbers: [number], from: 0 });
     }
     while (this.bytes > this.maxBytes) this.drop(1);
+  }
+
+  /** This event was not delivered. */
+  remove(id: EntryId, index: number): void {
+    const at = this.search((past) => isAfter(past, { id, index: index - 1 }));
+    const past = this.events[at];
+    if (past?.id === id && past.index === index) this.events[at] = { ...past, unsaid: true };
   }
 
   /** Lets go of entries older than this. */
@@ -98,7 +107,7 @@ export class History {
     this.first += count;
     this.dropped = gone.at(-1)!.id;
     for (const { message } of gone) {
-      this.bytes -= message.bytes;
+      this.bytes -= message.blob.length;
       for (const key of keysOf(message)) this.shorten(key);
     }
   }
@@ -132,7 +141,8 @@ function isAfter(past: Past, { id, index }: { id: EntryId; index: number }): boo
   return order > 0 || (order === 0 && past.index > index);
 }
 
-function isFor({ id, message }: Past, rooms: Membership): boolean {
+function isFor({ id, message, unsaid }: Past, rooms: Membership): boolean {
+  if (unsaid) return false;
   const wasIn = (room: string) => {
     if (!rooms.has(room)) return false;
     const since = rooms.get(room);

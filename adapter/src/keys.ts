@@ -8,6 +8,7 @@
  * - `format`, `run`: version of the formats; Redis process that this was last used on
  * - `m:<node>`: stream, the mailbox of a node
  * - `k:<node>`: set of the interest keys that name the node
+ * - `j:<node>`: hash, interest key -> messages in the mailbox that will make sessions join it
  * - `s:<node>`: set of the sessions (names) that the node owns
  * - `p:<session>`: hash, the record of a session: owner `o`, id `s`, data `d`, since when it is absent
  *   `x`, claimed by `y`, earlier stations `c`, their number `k`, where the present one begins `f`, and

@@ -46,7 +46,7 @@ export interface LinkHooks {
   prepare(): Promise<void>;
   changed(health: Health): void;
   /** This node was cleared away. */
-  fenced(): void;
+  fenced(node: string): void;
 }
 
 /** The connections to Redis: whether it is there, and every call limited in time. */
@@ -57,6 +57,7 @@ export class Link {
   private current: Health = { up: false, since: Date.now(), reason: 'not connected yet' };
   private lastError = 'not connected';
   private attempts = 0;
+  private reviving = false;
   private answeredAt = Date.now();
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
@@ -111,7 +112,7 @@ export class Link {
         this.command.call('EVALSHA', scripts[name].sha, 1, this.base, ...args),
       );
     } catch (error) {
-      throw this.faultOf(error);
+      throw this.faultOf(error, String(args[0]));
     }
   }
 
@@ -144,7 +145,7 @@ export class Link {
     return value;
   }
 
-  private faultOf(error: unknown): RedisAway {
+  private faultOf(error: unknown, node = ''): RedisAway {
     if (error instanceof RedisAway) {
       if (error.outcome === 'timeout') this.setAway(error.message);
       return error;
@@ -152,26 +153,29 @@ export class Link {
     const { name, message } = error as Error;
     if (name !== 'ReplyError') return new RedisAway('unavailable', reasonOf(error));
     this.answeredAt = Date.now();
-    if (message.startsWith('FENCED')) this.hooks.fenced();
+    if (message.startsWith('FENCED')) this.hooks.fenced(node);
     if (message.startsWith('NOSCRIPT')) this.setAway('scripts are gone');
     return new RedisAway('failed', message.startsWith('FORMAT') ? message : reasonOf(error));
   }
 
   private async revive(): Promise<void> {
-    if (this.closed || this.state !== 'away') return;
+    if (this.closed || this.reviving || this.state === 'up') return;
+    this.reviving = true;
     clearTimeout(this.timer);
     if (this.command.status === 'ready' && this.reader.status === 'ready') {
       this.state = 'preparing';
       try {
         await this.loadScripts();
         await this.hooks.prepare();
-        this.setUp();
-        return;
+        if (this.setUp()) return;
       } catch (error) {
         const { message } = error instanceof RedisAway ? error : this.faultOf(error);
         this.setAway(message);
+      } finally {
+        this.reviving = false;
       }
     }
+    this.reviving = false;
     this.reconnectIfStuck();
     this.attempts++;
     this.retry();
@@ -197,13 +201,14 @@ export class Link {
       if (redis.status === 'ready' || redis.status === 'connect') redis.disconnect(true);
   }
 
-  private setUp(): void {
-    // It may have been lost while it was prepared.
-    if (this.closed || this.state !== 'preparing') return;
+  /** @returns false: it was lost again while it was prepared */
+  private setUp(): boolean {
+    if (this.closed || this.state !== 'preparing') return false;
     this.state = 'up';
     this.attempts = 0;
     this.current = { up: true, since: Date.now(), reason: undefined };
     this.hooks.changed(this.current);
+    return true;
   }
 
   private setAway(reason: string): void {

@@ -10,6 +10,11 @@ export const KIND = {
   marker: 3,
   /** A session went to another node. */
   moved: 4,
+  /** Events of this mailbox that were not delivered from it: their publisher had been refused. */
+  unsaid: 5,
+  /** What of this mailbox is for a session? */
+  question: 6,
+  answer: 7,
 } as const;
 
 const VOLATILE = 1;
@@ -41,7 +46,8 @@ export interface Message {
   readonly attachments: readonly Buffer[];
   /** The bytes of `rooms` and `except`: two messages with the same go to the same sessions. */
   readonly target: Buffer;
-  readonly bytes: number;
+  /** As it stands in the mailbox. */
+  readonly blob: Buffer;
 }
 
 /** What `encode` is given; `text` is complete. */
@@ -114,7 +120,7 @@ export function decode(bytes: Buffer): Message {
     text: readBytes(reader),
     attachments,
     target,
-    bytes: bytes.length,
+    blob: bytes,
   };
 }
 

@@ -4,19 +4,31 @@ import type { Namespace } from 'socket.io';
 import type { ClusterMessage } from 'socket.io-adapter';
 import type { MailboxAdapter } from './adapter.js';
 import { Delivery } from './delivery.js';
-import { closeTransport, recoveryMs } from './engine.js';
+import { closeTransport, heartbeatMs, recoveryMs } from './engine.js';
 import { History } from './history.js';
 import { FORMAT, baseOf } from './keys.js';
-import { type Health, Link, type RedisAway, type RedisConnect } from './link.js';
-import { type Draft, KIND, type Message, decode, decodeValue, encode } from './message.js';
+import { type Arg, type Health, Link, type RedisAway, type RedisConnect } from './link.js';
+import {
+  type Draft,
+  KIND,
+  type Message,
+  decode,
+  decodeValue,
+  encode,
+  encodeValue,
+} from './message.js';
 import { type How, Outbox } from './outbox.js';
-import { type EntryId, following, formatPosition } from './position.js';
+import { type EntryId, WHOLE, following, formatPosition } from './position.js';
 import { Reader } from './reader.js';
 import { Recovery } from './recovery.js';
 import { Sessions } from './sessions.js';
 
-/** Milliseconds between two renewals of the lease. */
+/** Longest time between two renewals of the lease, in ms. */
 const RENEW_MS = 1000;
+/** Arguments of one call while all is written anew. */
+const STEP = 500;
+/** How long entries of a mailbox are kept that no session can come back for. */
+const KEEP_MS = 10_000;
 
 export interface NodeSettings {
   readonly prefix: string;
@@ -55,6 +67,8 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   private differs = true;
   private window: number;
   private closing: Promise<void> | undefined;
+  /** Read back, but served otherwise before: others are to know when they read this mailbox. */
+  private unsaid: [EntryId, number][] = [];
 
   constructor(
     connect: RedisConnect,
@@ -67,7 +81,10 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     this.link = new Link(connect, this.base, settings.timeoutMs, {
       prepare: () => this.enter(),
       changed: (health) => this.emit('health', health),
-      fenced: () => this.rebirth(),
+      fenced: (node) => {
+        // Several calls may have been on their way.
+        if (node === this.nodeId) this.rebirth();
+      },
     });
     this.outbox = new Outbox(
       this.link,
@@ -87,11 +104,12 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     this.reader = new Reader(this.link.reader, {
       mailbox: () => this.mailboxOf(this.nodeId),
       entry: (id, fields) => this.receive(id, fields),
-      turnEnds: () => this.delivery.endTurn(),
+      turnEnds: () => this.endTurn(),
       failed: fault,
     });
     this.recovery = new Recovery(this, this.outbox, this.reader, fault);
-    this.timer = setInterval(() => void this.renew(), RENEW_MS);
+    const { leaseMs } = settings;
+    this.timer = setInterval(() => void this.renew(), Math.min(RENEW_MS, leaseMs / 3));
     this.timer.unref();
   }
 
@@ -100,8 +118,29 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     return this.window;
   }
 
+  /** Within so long a session that receives has proven it. */
+  get proofMs(): number {
+    let longest = 0;
+    for (const { nsp } of this.sessions.adapters.values())
+      longest = Math.max(longest, heartbeatMs(nsp as Namespace));
+    return longest;
+  }
+
+  /** For how long entries of a mailbox are kept. */
+  private get keepMs(): number {
+    return this.window === 0 ? KEEP_MS : this.window + this.proofMs;
+  }
+
+  get leaseMs(): number {
+    return this.settings.leaseMs;
+  }
+
   get mailboxBytes(): number {
     return this.settings.mailboxBytes;
+  }
+
+  get trimmedKey(): string {
+    return `${this.base}trimmed`;
   }
 
   mailboxOf(node: string): string {
@@ -116,7 +155,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   /** What a client is given that has received nothing yet. */
   position(): string | undefined {
     if (this.window === 0 || this.reader.position === '') return undefined;
-    return formatPosition({ node: this.nodeId, id: this.reader.position, index: Infinity });
+    return formatPosition({ node: this.nodeId, id: this.reader.position, index: WHOLE });
   }
 
   addAdapter(adapter: MailboxAdapter): void {
@@ -136,6 +175,11 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   close(): Promise<void> {
     this.closing ??= this.end();
     return this.closing;
+  }
+
+  /** Resolves when Redis has all that sessions have joined and left until now, or is away. */
+  settled(): Promise<void> {
+    return this.outbox.change(() => []);
   }
 
   async serverCount(): Promise<number> {
@@ -188,7 +232,10 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   }
 
   private take(id: EntryId, index: number, message: Message): void {
-    if (message.publisher === Number(this.nodeId) && !this.outbox.readBack(message.number)) return;
+    if (message.publisher === Number(this.nodeId) && !this.outbox.readBack(message.number)) {
+      this.unsaid.push([id, index]);
+      return;
+    }
     if (message.kind === KIND.event) {
       if (this.window > 0 && !message.volatile && message.takesOffset)
         this.history.add({ id, index, message });
@@ -197,10 +244,21 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     }
     // What the message does comes after what was delivered before it.
     this.delivery.endTurn();
-    if (message.kind === KIND.marker) return;
+    if (message.kind === KIND.marker || message.kind === KIND.unsaid) return;
+    if (message.kind === KIND.question) return this.recovery.questions.asked(message);
+    if (message.kind === KIND.answer) return this.recovery.questions.answered(message);
     const value = decodeValue(message);
     if (message.kind === KIND.moved) this.recovery.movedAway(message.namespace, value as never);
     else this.sessions.adapters.get(message.namespace)?.receive(message, value as ClusterMessage);
+  }
+
+  private endTurn(): void {
+    this.delivery.endTurn();
+    if (this.unsaid.length === 0) return;
+    const value = encodeValue(this.unsaid);
+    this.unsaid = [];
+    const draft = { kind: KIND.unsaid, namespace: '', ...value };
+    this.post([this.nodeId], draft, undefined, undefined, 'n');
   }
 
   private tailOf(id: EntryId, index: number, { takesOffset }: Message): string {
@@ -232,8 +290,14 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
           redis.smembers(`${this.base}s:${this.nodeId}`),
         ]),
       );
-      for (const step of this.sessions.compare(new Set(keys), new Set(names)))
-        await this.link.run('change', [this.nodeId, ...step]);
+      let step: Arg[] = [this.nodeId];
+      for (const operation of this.sessions.compare(new Set(keys), new Set(names))) {
+        step.push(...operation);
+        if (step.length < STEP) continue;
+        await this.link.run('change', step);
+        step = [this.nodeId];
+      }
+      if (step.length > 1) await this.link.run('change', step);
     } catch (error) {
       this.differs = true;
       throw error;
@@ -242,14 +306,15 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
 
   private async renew(): Promise<void> {
     this.sessions.expire();
-    this.history.expire(Date.now() - this.window);
     this.recovery.expire();
     if (!this.link.up) return;
     const { leaseMs, mailboxBytes } = this.settings;
-    // A node that was away for long is not dead yet where nothing is kept for it.
+    // A node that was away for a moment is not gone yet where nothing is kept for its sessions.
     const windowMs = Math.max(this.window, leaseMs);
     try {
-      await this.link.run('renew', [this.nodeId, leaseMs, windowMs, mailboxBytes]);
+      const args = [this.nodeId, leaseMs, windowMs, this.keepMs, mailboxBytes];
+      const now = (await this.link.run('renew', args)) as number;
+      this.history.expire(now - this.keepMs);
       if (this.differs && this.link.up) await this.writeAnew();
     } catch {
       // RedisAway: the link has said so and goes on trying.
@@ -267,6 +332,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     this.differs = true;
     this.reader.position = '';
     this.history.clear();
+    this.unsaid = [];
     this.sessions.forgetAbsent();
     this.link.reset('this node was cleared away');
     this.emit('fenced');

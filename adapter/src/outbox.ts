@@ -6,8 +6,11 @@ const MAX_MESSAGES = 64;
 const MAX_BYTES = 256 * 1024;
 const MAX_CHANGES = 512;
 
-/** `e` an event, `q` a question whose receivers are told, `n` to nodes by name. */
-export type How = 'e' | 'q' | 'n';
+/**
+ * `e` an event, `q` a question whose receivers are told, `n` to nodes by name, `j` and a number: makes
+ * sessions join as many rooms as that, whose keys stand last.
+ */
+export type How = 'e' | 'q' | 'n' | `j${number}`;
 
 /** A message on its way to Redis. */
 export interface Letter {
@@ -40,6 +43,8 @@ export class Outbox {
   private readonly flights = new Map<number, Letter>();
   /** Redis may have taken them, but whoever asked was told that it has not. */
   private readonly givenUp = new Set<number>();
+  /** The changes sent last. */
+  private applied = Promise.resolve();
 
   /** @param missed a change did not reach Redis */
   constructor(
@@ -160,8 +165,14 @@ export class Outbox {
   }
 
   private async apply(args: readonly Arg[]): Promise<void> {
-    if (args.length === 1) return;
+    // Nothing of its own: but what others have written for it must be there.
+    if (args.length === 1) return this.applied;
     if (!this.link.takesChanges) return this.missed();
+    this.applied = this.run(args);
+    return this.applied;
+  }
+
+  private async run(args: readonly Arg[]): Promise<void> {
     try {
       await this.link.run('change', args);
     } catch {

@@ -4,17 +4,20 @@ export type EntryId = string;
 /** Before every entry. */
 export const START: EntryId = '0-0';
 
+/** An index behind every event of an entry. */
+export const WHOLE = 2 ** 31;
+
 /** A place in the mailbox of a node: behind one event of an entry, or behind the whole entry. */
 export interface Position {
   readonly node: string;
   readonly id: EntryId;
-  /** Which event of the entry; Infinity: behind all of it. */
+  /** Which event of the entry; `WHOLE`: behind all of it. */
   readonly index: number;
 }
 
 /** As clients are given it: `<node>.<entry>.<event>`, without the event for a whole entry. */
 export function formatPosition({ node, id, index }: Position): string {
-  return index === Infinity ? `${node}.${id}` : `${node}.${id}.${index}`;
+  return index === WHOLE ? `${node}.${id}` : `${node}.${id}.${index}`;
 }
 
 /** @returns undefined for what no node wrote */
@@ -22,7 +25,7 @@ export function parsePosition(text: string): Position | undefined {
   const match = /^(\d{1,16})\.(\d{1,16}-\d{1,16})(?:\.(\d{1,9}))?$/.exec(text);
   if (!match) return undefined;
   const [, node = '', id = '', index] = match;
-  return { node, id, index: index === undefined ? Infinity : Number(index) };
+  return { node, id, index: index === undefined ? WHOLE : Number(index) };
 }
 
 /** Negative: `a` is before `b`; 0: the same. */

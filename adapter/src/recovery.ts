@@ -1,22 +1,23 @@
 import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
 import { closeTransport } from './engine.js';
-import { History, type Membership, type Past } from './history.js';
-import { FORMAT, roomKey, sessionKey } from './keys.js';
-import { KIND, decode, decodePacket, encodeValue } from './message.js';
+import { ForeignMailbox, PAGE } from './foreign-mailbox.js';
+import type { Membership, Past } from './history.js';
+import { roomKey, sessionKey } from './keys.js';
+import { KIND, decodePacket, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
 import type { Outbox } from './outbox.js';
 import {
   type EntryId,
+  WHOLE,
   type Position,
   compareIds,
   formatPosition,
   parsePosition,
 } from './position.js';
+import { type Part, Questions } from './questions.js';
 import type { RawEntry, Reader } from './reader.js';
 
-/** Entries of a mailbox that are read at once. */
-const PAGE = 64;
 /** A mailbox of another node is forgotten when nobody has asked for so long. */
 const IDLE_MS = 10_000;
 
@@ -47,18 +48,23 @@ type MoveReply = [
   rooms: string[],
   trimmed: string[],
   nodes: string[],
+  proven: string,
+  now: string,
 ];
 
 /** Gives lost sessions back: takes them from where they were and finds what they missed. */
 export class Recovery {
-  private readonly mailboxes = new Map<string, Mailbox>();
+  readonly questions: Questions;
+  private readonly mailboxes = new Map<string, ForeignMailbox>();
 
   constructor(
     private readonly node: MailboxNode,
     private readonly outbox: Outbox,
     private readonly reader: Reader,
     private readonly failed: (error: unknown) => void,
-  ) {}
+  ) {
+    this.questions = new Questions(node, node.history);
+  }
 
   /**
    * Takes an earlier session, once: a second call with the same id gets undefined. A session that is
@@ -151,7 +157,8 @@ export class Recovery {
   ): Promise<unknown[][] | undefined> {
     const reply = await this.move(namespace, lost, rooms);
     if (!reply) return undefined;
-    const [owner, there, here, chain, number, from, memberships, trimmed, nodes] = reply;
+    const [owner, there, here, chain, number, from, memberships, trimmed, nodes, proven, now] =
+      reply;
     const me = this.node.nodeId;
     const stations = stationsOf(chain);
     stations.push({ node: owner, from, to: there });
@@ -161,41 +168,56 @@ export class Recovery {
     );
     if (first === -1) return undefined;
     const gone = new Map(pairs(trimmed));
-    const known = new Set(nodes);
-    const parts: { station: Station; after: { id: EntryId; index: number }; rooms: Membership }[] =
-      [];
-    for (const [index, station] of stations.entries()) {
+    const known = new Map(pairs(nodes));
+    const parts: (Part & { node: string; events?: Past[] | undefined })[] = [];
+    for (const [index, { node, from: begin, to }] of stations.entries()) {
       if (index < first) continue;
-      const start = index === first ? after : { id: station.from, index: Infinity };
-      const limit = gone.get(station.node);
-      if (limit !== undefined && compareIds(start.id, limit) < 0) return undefined;
-      if (!known.has(station.node) && start.id !== station.to) return undefined;
+      // What was sent until then it has received, or its offset would not name what came before.
+      if (Number.parseInt(to, 10) < Number(proven)) continue;
+      let start: Part['after'] = index === first ? after : { id: begin, index: WHOLE };
+      const limit = gone.get(node);
+      if (limit !== undefined && compareIds(start.id, limit) < 0) {
+        if (Number.parseInt(limit, 10) >= Number(proven)) return undefined;
+        start = { id: limit, index: WHOLE };
+      }
+      if (start.id === to) continue;
+      if (!known.has(node)) return undefined;
       const ofStation = membershipOf(memberships, index, Number(number));
-      parts.push({ station, after: start, rooms: ofStation });
+      parts.push({ node, namespace, rooms: ofStation, after: start, upTo: to });
     }
-    for (const { station, after: start } of parts)
-      if (station.node !== me && start.id !== station.to) {
-        const loaded = await this.mailboxFor(station.node).load(start.id, station.to);
-        if (!loaded) return undefined;
+    for (const part of parts)
+      if (part.node !== me) {
+        const lives = Number(known.get(part.node)) > Number(now);
+        part.events = await this.elsewhere(part.node, part, lives);
+        if (!part.events) return undefined;
       }
     await this.reader.until(() => compareIds(this.node.entry(), here) >= 0);
     // From here on nothing is awaited: what is delivered later, the session gets live.
+    const { history } = this.node;
     const found: { node: string; past: Past }[] = [];
-    for (const { station, after: start, rooms: ofStation } of parts) {
-      const { node, to } = station;
-      if (node === me) {
-        const { dropped } = this.node.history;
-        if (dropped !== undefined && compareIds(start.id, dropped) < 0) return undefined;
-      }
-      const history = node === me ? this.node.history : this.mailboxFor(node).history;
-      for (const past of history.between(namespace, ofStation, start, to))
+    for (const { node, rooms: ofStation, after: start, upTo, events } of parts) {
+      if (!events && history.dropped !== undefined && compareIds(start.id, history.dropped) < 0)
+        return undefined;
+      for (const past of events ?? history.between(namespace, ofStation, start, upTo))
         found.push({ node, past });
     }
     const all = membershipOf(memberships, stations.length, stations.length);
-    const live = { id: here, index: Infinity };
-    for (const past of this.node.history.between(namespace, all, live, this.node.entry()))
+    const live = { id: here, index: WHOLE };
+    for (const past of history.between(namespace, all, live, this.node.entry()))
       found.push({ node: me, past });
     return found.map(({ node, past }) => argumentsOf(node, past));
+  }
+
+  /** Events of another node's mailbox. @returns undefined when they are too many */
+  private async elsewhere(node: string, part: Part, lives: boolean): Promise<Past[] | undefined> {
+    const { namespace, rooms, after, upTo } = part;
+    if (lives && !this.mailboxes.get(node)?.covers(after.id, upTo)) {
+      const answer = await this.questions.ask(node, part);
+      if (answer) return answer;
+    }
+    const mailbox = this.mailboxFor(node);
+    if (!(await mailbox.load(after.id, upTo))) return undefined;
+    return mailbox.history.between(namespace, rooms, after, upTo);
   }
 
   private async move(
@@ -209,15 +231,17 @@ export class Recovery {
     const own = roomKey(namespace, id);
     const prefix = roomKey(namespace, '');
     const name = sessionKey(namespace, pid);
-    const args = [node.nodeId, name, own, notice, marker, prefix, ...rooms];
+    const { nodeId, proofMs, leaseMs } = node;
+    const args = [nodeId, name, own, notice, marker, prefix, proofMs, leaseMs, ...rooms];
     return (await node.link.run('move', args)) as MoveReply | null;
   }
 
-  private mailboxFor(node: string): Mailbox {
+  private mailboxFor(node: string): ForeignMailbox {
     let mailbox = this.mailboxes.get(node);
     if (!mailbox) {
       const read = (from: EntryId, to: EntryId) => this.page(node, from, to);
-      mailbox = new Mailbox(read, this.node.mailboxBytes);
+      const trimmed = () => this.node.link.call((redis) => redis.hget(this.node.trimmedKey, node));
+      mailbox = new ForeignMailbox(read, trimmed, this.node.mailboxBytes);
       this.mailboxes.set(node, mailbox);
     }
     mailbox.usedAt = Date.now();
@@ -229,87 +253,6 @@ export class Recovery {
     return this.node.link.call(
       (redis: Redis) => redis.callBuffer('XRANGE', args) as Promise<RawEntry[]>,
     );
-  }
-}
-
-/** A part of another node's mailbox, read once for all who were there. */
-class Mailbox {
-  history: History;
-  usedAt = Date.now();
-  private begin: EntryId | undefined;
-  private end: EntryId | undefined;
-  /** One read after the other; who comes meanwhile shares the next. */
-  private last: Promise<unknown> = Promise.resolve();
-  private wanted: { from: EntryId; to: EntryId; done: Promise<boolean> } | undefined;
-
-  constructor(
-    private readonly page: (from: EntryId, to: EntryId) => Promise<RawEntry[]>,
-    private readonly maxBytes: number,
-  ) {
-    this.history = new History(maxBytes);
-  }
-
-  /** Resolves when the entries of this part are there; false when they are too many. */
-  load(from: EntryId, to: EntryId): Promise<boolean> {
-    if (this.covers(from, to)) return Promise.resolve(true);
-    if (this.wanted) {
-      const { wanted } = this;
-      if (compareIds(from, wanted.from) < 0) wanted.from = from;
-      if (compareIds(to, wanted.to) > 0) wanted.to = to;
-      return wanted.done.then(() => this.covers(from, to));
-    }
-    const wanted = { from, to, done: Promise.resolve(false) };
-    this.wanted = wanted;
-    wanted.done = this.last.then(async () => {
-      this.wanted = undefined;
-      await this.read(wanted.from, wanted.to);
-      return this.covers(from, to);
-    });
-    this.last = wanted.done.catch(() => undefined);
-    return wanted.done;
-  }
-
-  private covers(from: EntryId, to: EntryId): boolean {
-    if (this.begin === undefined || this.end === undefined) return false;
-    const { dropped } = this.history;
-    return (
-      compareIds(this.begin, from) <= 0 &&
-      compareIds(to, this.end) <= 0 &&
-      (dropped === undefined || compareIds(dropped, from) < 0)
-    );
-  }
-
-  private async read(from: EntryId, to: EntryId): Promise<void> {
-    if (this.covers(from, to)) return;
-    let history = this.history;
-    let next = `(${this.end}`;
-    let begin = this.begin;
-    let end = to;
-    if (begin === undefined || this.end === undefined || compareIds(from, begin) < 0) {
-      // It goes back further than before: all of it is read anew.
-      history = new History(this.maxBytes);
-      next = from;
-      begin = from;
-      if (this.end !== undefined && compareIds(this.end, to) > 0) end = this.end;
-    } else if (compareIds(to, this.end) <= 0) return;
-    for (;;) {
-      const entries = await this.page(next, end);
-      for (const [id, fields] of entries) add(history, id.toString('latin1'), fields);
-      if (entries.length < PAGE) break;
-      next = `(${entries.at(-1)![0].toString('latin1')}`;
-    }
-    this.history = history;
-    this.begin = begin;
-    this.end = end;
-  }
-}
-
-function add(history: History, id: EntryId, fields: readonly Buffer[]): void {
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    if (fields[index]!.toString('latin1') !== FORMAT) throw new Error('an entry of another format');
-    const message = decode(fields[index + 1]!);
-    if (message.kind === KIND.event && message.takesOffset && !message.volatile)
-      history.add({ id, index: index / 2, message });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Namespace } from 'socket.io';
 import type { Adapter, Session } from 'socket.io-adapter';
 import type { MailboxAdapter } from './adapter.js';
-import { anySocket, privateId } from './engine.js';
+import { anySocket, findSocket, privateId } from './engine.js';
 import { namespaceKey, roomKey, serverKey, sessionKey } from './keys.js';
 import type { Arg } from './link.js';
 import type { Outbox } from './outbox.js';
@@ -17,9 +17,6 @@ interface Absent {
 }
 
 type Lost = Pick<Session, 'sid' | 'pid' | 'rooms' | 'data'>;
-
-/** Operations of one call while all is written anew. */
-const STEP = 200;
 
 /**
  * What this node needs and which sessions it has, kept in Redis as it changes: a key of interest goes
@@ -117,6 +114,12 @@ export class Sessions {
     const { name: namespace } = adapter.nsp as Namespace;
     const name = this.nameOf(adapter, id);
     const rooms = [...(adapter.sids.get(id) ?? [])];
+    // Continued here, but cut off again before it was told.
+    const early = (adapter.nsp as Namespace).sockets.has(id)
+      ? undefined
+      : findSocket(adapter.nsp as Namespace, id);
+    const pid = early && privateId(early);
+    if (early && pid !== undefined) this.lost(namespace, { sid: id, pid, rooms, data: early.data });
     return () => {
       for (const room of rooms)
         if (!adapter.rooms.has(room)) void this.release(roomKey(namespace, room));
@@ -148,7 +151,8 @@ export class Sessions {
 
   /** What is addressed to these rooms is received from now on, for a session on its way here. */
   hold(namespace: string, name: string, id: string, rooms: readonly string[]): void {
-    this.drop(name);
+    const before = this.absent.get(name);
+    if (before) this.let(before);
     this.absent.set(name, { namespace, name, id, rooms, until: Date.now() + this.windowMs() });
     for (const key of keysOf(namespace, rooms)) this.held.set(key, (this.held.get(key) ?? 0) + 1);
   }
@@ -157,6 +161,14 @@ export class Sessions {
   moved(name: string): void {
     const absent = this.absent.get(name);
     if (absent) this.let(absent);
+  }
+
+  /** A message has made sessions here join rooms, or would have, if there were any. */
+  relocated(namespace: string, rooms: readonly string[]): void {
+    for (const room of rooms) {
+      const key = roomKey(namespace, room);
+      void this.outbox.change(() => (this.isNeeded(key) ? ['u', key] : ['u', key, 'o', key]));
+    }
   }
 
   /** Lets go of sessions that did not come back in time. */
@@ -181,31 +193,30 @@ export class Sessions {
    * @param names whom it says this node has
    */
   *compare(keys: ReadonlySet<string>, names: ReadonlySet<string>): Generator<Arg[]> {
-    const needed = new Set(this.held.keys());
-    const present = new Set(this.absent.keys());
-    let step: Arg[] = [];
-    const position = this.position();
-    for (const [namespace, adapter] of this.adapters) {
-      needed.add(serverKey(namespace));
-      if (adapter.sids.size > 0) needed.add(namespaceKey(namespace));
-      for (const room of adapter.rooms.keys()) needed.add(roomKey(namespace, room));
+    // Each operation is decided when it is sent: meanwhile sessions come and go.
+    for (const key of new Set([...keys, ...this.neededKeys()])) {
+      const needed = this.isNeeded(key);
+      if (needed !== keys.has(key)) yield [needed ? 'i' : 'o', key];
     }
-    for (const key of needed) if (!keys.has(key)) step.push('i', key);
-    for (const key of keys) if (!needed.has(key)) step.push('o', key);
-    while (step.length > 0) yield step.splice(0, STEP * 2);
     if (this.windowMs() === 0) return;
+    const present = new Set<string>();
     for (const adapter of this.adapters.values())
       for (const id of adapter.sids.keys()) {
-        const args = this.present(adapter, id, position);
+        const args = this.present(adapter, id, this.position());
         if (args.length === 0) continue;
         present.add(args[1] as string);
-        step.push(...args);
-        if (step.length < STEP) continue;
-        yield step;
-        step = [];
+        yield args;
       }
-    for (const name of names) if (!present.has(name)) step.push('d', name);
-    while (step.length > 0) yield step.splice(0, STEP * 1000);
+    for (const name of names) if (!present.has(name) && !this.absent.has(name)) yield ['d', name];
+  }
+
+  private neededKeys(): string[] {
+    const needed = [...this.held.keys()];
+    for (const [namespace, adapter] of this.adapters) {
+      needed.push(serverKey(namespace), namespaceKey(namespace));
+      for (const room of adapter.rooms.keys()) needed.push(roomKey(namespace, room));
+    }
+    return needed;
   }
 
   private present(adapter: Adapter, id: string, position: string): Arg[] {
@@ -241,29 +252,15 @@ export class Sessions {
   }
 
   private let({ namespace, name, rooms }: Absent): void {
-    this.drop(name);
-    for (const key of keysOf(namespace, rooms)) void this.releaseUnlessPresent(namespace, key);
-  }
-
-  private drop(name: string): void {
-    const absent = this.absent.get(name);
-    if (!absent) return;
     this.absent.delete(name);
-    for (const key of keysOf(absent.namespace, absent.rooms)) {
+    for (const key of keysOf(namespace, rooms)) {
       const count = this.held.get(key)! - 1;
-      if (count === 0) this.held.delete(key);
-      else this.held.set(key, count);
+      if (count > 0) this.held.set(key, count);
+      else {
+        this.held.delete(key);
+        if (!this.isNeeded(key)) void this.release(key);
+      }
     }
-  }
-
-  private async releaseUnlessPresent(namespace: string, key: string): Promise<void> {
-    const adapter = this.adapters.get(namespace);
-    const prefix = roomKey(namespace, '');
-    const used =
-      key === namespaceKey(namespace)
-        ? adapter && adapter.sids.size > 0
-        : adapter?.rooms.has(key.slice(prefix.length));
-    if (!used) await this.release(key);
   }
 
   private need(key: string): Promise<void> {
@@ -271,7 +268,16 @@ export class Sessions {
   }
 
   private release(key: string): Promise<void> {
-    return this.outbox.change(() => (this.held.has(key) ? [] : ['o', key]));
+    return this.outbox.change(() => (this.isNeeded(key) ? [] : ['o', key]));
+  }
+
+  private isNeeded(key: string): boolean {
+    if (this.held.has(key)) return true;
+    const comma = key.startsWith('r:') ? key.indexOf(',') : key.length;
+    const adapter = this.adapters.get(key.slice(2, comma));
+    if (!adapter) return false;
+    if (key.startsWith('r:')) return adapter.rooms.has(key.slice(comma + 1));
+    return key.startsWith('a:') || adapter.sids.size > 0;
   }
 }
 

@@ -1,0 +1,95 @@
+import { History } from './history.js';
+import { FORMAT } from './keys.js';
+import { KIND, decode, decodeValue } from './message.js';
+import { type EntryId, compareIds } from './position.js';
+import type { RawEntry } from './reader.js';
+
+/** Entries of a mailbox that are read at once. */
+export const PAGE = 64;
+/** A part of another node's mailbox, read once for all who were there. */
+export class ForeignMailbox {
+  history: History;
+  usedAt = Date.now();
+  private begin: EntryId | undefined;
+  private end: EntryId | undefined;
+  /** One read after the other; who comes meanwhile shares the next. */
+  private last: Promise<unknown> = Promise.resolve();
+  private wanted: { from: EntryId; to: EntryId; done: Promise<boolean> } | undefined;
+
+  constructor(
+    private readonly page: (from: EntryId, to: EntryId) => Promise<RawEntry[]>,
+    private readonly trimmed: () => Promise<EntryId | null>,
+    private readonly maxBytes: number,
+  ) {
+    this.history = new History(maxBytes);
+  }
+
+  /** Resolves when the entries of this part are there; false when they are too many. */
+  load(from: EntryId, to: EntryId): Promise<boolean> {
+    if (this.covers(from, to)) return Promise.resolve(true);
+    if (this.wanted) {
+      const { wanted } = this;
+      if (compareIds(from, wanted.from) < 0) wanted.from = from;
+      if (compareIds(to, wanted.to) > 0) wanted.to = to;
+      return wanted.done.then(() => this.covers(from, to));
+    }
+    const wanted = { from, to, done: Promise.resolve(false) };
+    this.wanted = wanted;
+    wanted.done = this.last.then(async () => {
+      this.wanted = undefined;
+      await this.read(wanted.from, wanted.to);
+      return this.covers(from, to);
+    });
+    this.last = wanted.done.catch(() => undefined);
+    return wanted.done;
+  }
+
+  covers(from: EntryId, to: EntryId): boolean {
+    if (this.begin === undefined || this.end === undefined) return false;
+    const { dropped } = this.history;
+    return (
+      compareIds(this.begin, from) <= 0 &&
+      compareIds(to, this.end) <= 0 &&
+      (dropped === undefined || compareIds(dropped, from) < 0)
+    );
+  }
+
+  private async read(from: EntryId, to: EntryId): Promise<void> {
+    if (this.covers(from, to)) return;
+    let history = this.history;
+    let next = `(${this.end}`;
+    let begin = this.begin;
+    let end = to;
+    if (begin === undefined || this.end === undefined || compareIds(from, begin) < 0) {
+      // It goes back further than before: all of it is read anew.
+      history = new History(this.maxBytes);
+      next = from;
+      begin = from;
+      if (this.end !== undefined && compareIds(this.end, to) > 0) end = this.end;
+    } else if (compareIds(to, this.end) <= 0) return;
+    for (;;) {
+      const entries = await this.page(next, end);
+      for (const [id, fields] of entries) add(history, id.toString('latin1'), fields);
+      if (entries.length < PAGE) break;
+      next = `(${entries.at(-1)![0].toString('latin1')}`;
+    }
+    // What was trimmed away meanwhile was not read.
+    const limit = await this.trimmed();
+    if (limit !== null && compareIds(limit, begin) > 0) history.dropped = limit;
+    this.history = history;
+    this.begin = begin;
+    this.end = end;
+  }
+}
+
+function add(history: History, id: EntryId, fields: readonly Buffer[]): void {
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    if (fields[index]!.toString('latin1') !== FORMAT) throw new Error('an entry of another format');
+    const message = decode(fields[index + 1]!);
+    if (message.kind === KIND.unsaid)
+      for (const [at, which] of decodeValue(message) as [EntryId, number][])
+        history.remove(at, which);
+    if (message.kind === KIND.event && message.takesOffset && !message.volatile)
+      history.add({ id, index: index / 2, message });
+  }
+}

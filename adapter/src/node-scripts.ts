@@ -1,0 +1,109 @@
+import { FORMAT } from './keys.js';
+import { COMMON, FENCE } from './script-head.js';
+
+/**
+ * Makes the node known, on a new connection: position (empty at first), what it knew of Redis' process
+ * (empty at first), what that is now, lease in ms, a marker. On another process than before all that
+ * is older cannot be recovered: what was written last may have been forgotten by it.
+ * @returns [whether the node must write anew what it has, entry behind which reading begins at first]
+ */
+export const ENTER = `${COMMON}
+local position, ran, runs, lease, marker = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
+local behind = ARGV[7]
+local format = redis.call('GET', base .. 'format')
+if format and format ~= '${FORMAT}' then
+  return redis.error_reply('FORMAT ' .. format .. ' is in Redis, this node knows ${FORMAT}')
+end
+redis.call('SET', base .. 'format', '${FORMAT}')
+local run = redis.call('GET', base .. 'run')
+if run and run ~= runs then
+  for _, node in ipairs(redis.call('ZRANGE', NODES, 0, -1)) do
+    local newest = redis.call('XREVRANGE', base .. 'm:' .. node, '+', '-', 'COUNT', 1)[1]
+    if newest then redis.call('HSET', TRIMMED, node, newest[1]) end
+  end
+end
+redis.call('SET', base .. 'run', runs)
+local known = is_known(me)
+if not known and ran == runs then return redis.error_reply('FENCED this node was cleared away') end
+redis.call('ZADD', NODES, now_ms() + lease, me)
+if known and ran == runs then return { 0, position } end
+local mailbox = base .. 'm:' .. me
+-- Behind all that the node has read, even where Redis has forgotten it or its clock is behind.
+local id
+if position ~= '' then
+  id = redis.pcall('XADD', mailbox, behind, '${FORMAT}', marker)
+end
+if type(id) ~= 'string' then id = redis.call('XADD', mailbox, '*', '${FORMAT}', marker) end
+redis.call('HSET', TRIMMED, me, id)
+return { 1, id }
+`;
+
+/**
+ * Renews the lease and tidies up: lease, ms for which a dead node is kept, ms for which entries are,
+ * bytes of a mailbox at most.
+ * @returns the time
+ */
+export const RENEW = `${COMMON}${FENCE}
+local lease, window, keep, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local now = now_ms()
+-- Names cleared away in one call.
+local STEP = 500
+
+local function limit(node)
+  local mailbox = base .. 'm:' .. node
+  local used = redis.call('MEMORY', 'USAGE', mailbox)
+  if not used or used <= most then return end
+  local length = redis.call('XLEN', mailbox)
+  redis.call('XTRIM', mailbox, 'MAXLEN', math.floor(length * most / used * 0.9))
+  local oldest = redis.call('XRANGE', mailbox, '-', '+', 'COUNT', 1)[1]
+  if oldest then redis.call('HSET', TRIMMED, node, oldest[1]) end
+end
+
+local function expire(node)
+  local mailbox = base .. 'm:' .. node
+  local oldest = string.format('%.0f', now - keep)
+  local newest = redis.call('XREVRANGE', mailbox, '(' .. oldest, '-', 'COUNT', 1)[1]
+  if not newest then return end
+  redis.call('XTRIM', mailbox, 'MINID', oldest)
+  redis.call('HSET', TRIMMED, node, newest[1])
+end
+
+local function clear(node)
+  for _, key in ipairs(redis.call('SPOP', base .. 'k:' .. node, STEP)) do
+    redis.call('SREM', base .. key, node)
+  end
+  for _, name in ipairs(redis.call('SPOP', base .. 's:' .. node, STEP)) do
+    local record = base .. 'p:' .. name
+    if redis.call('HGET', record, 'o') == node then redis.call('DEL', record) end
+  end
+  if redis.call('EXISTS', base .. 'k:' .. node, base .. 's:' .. node) == 0 then
+    redis.call('SREM', base .. 'sweeping', node)
+  end
+end
+
+redis.call('ZADD', NODES, now + lease, me)
+expire(me)
+limit(me)
+for _, node in ipairs(redis.call('ZRANGEBYSCORE', NODES, '-inf', now)) do
+  if tonumber(redis.call('ZSCORE', NODES, node)) + window < now then
+    redis.call('ZREM', NODES, node)
+    redis.call('UNLINK', base .. 'm:' .. node, base .. 'j:' .. node)
+    redis.call('HDEL', TRIMMED, node)
+    redis.call('SADD', base .. 'sweeping', node)
+  else
+    limit(node)
+  end
+end
+for _, node in ipairs(redis.call('SMEMBERS', base .. 'sweeping')) do clear(node) end
+return now
+`;
+
+/** The node ends: its mailbox and sessions are kept for the window. */
+export const LEAVE = `${COMMON}${FENCE}
+redis.call('ZADD', NODES, now_ms(), me)
+return 1
+`;
+
+export const COUNT = `${COMMON}
+return redis.call('ZCOUNT', NODES, now_ms(), '+inf')
+`;

@@ -1,0 +1,105 @@
+import type { History, Membership, Past } from './history.js';
+import { KIND, type Message, decode, decodeValue, encodeValue } from './message.js';
+import type { MailboxNode } from './node.js';
+import { type EntryId, compareIds } from './position.js';
+
+/** Longest wait for an answer, in ms: then the mailbox is read instead. */
+const PATIENCE_MS = 300;
+/** Questions to one node at a time: for more sessions it is cheaper to read its mailbox once. */
+const MOST = 16;
+
+/** What of a mailbox is for a session. */
+export interface Part {
+  readonly namespace: string;
+  readonly rooms: Membership;
+  /** Behind this event, up to an entry. */
+  readonly after: { readonly id: EntryId; readonly index: number };
+  readonly upTo: EntryId;
+}
+
+interface Question {
+  readonly number: number;
+  readonly asker: string;
+  readonly namespace: string;
+  readonly rooms: readonly (readonly [room: string, since: EntryId | null])[];
+  readonly after: Part['after'];
+  readonly upTo: EntryId;
+}
+
+interface Answer {
+  readonly number: number;
+  /** Where the events stand that come with it; absent: not known any more. */
+  readonly places?: readonly (readonly [id: EntryId, index: number])[];
+}
+
+/** Asks the node that a session was on what it missed: it knows without a look at the rest. */
+export class Questions {
+  private count = 0;
+  private readonly open = new Map<number, (events: Past[] | undefined) => void>();
+  /** How many are open, by node. */
+  private readonly load = new Map<string, number>();
+
+  constructor(
+    private readonly node: MailboxNode,
+    private readonly history: History,
+  ) {}
+
+  /** @returns undefined when it does not answer, or does not know any more */
+  async ask(other: string, { namespace, rooms, after, upTo }: Part): Promise<Past[] | undefined> {
+    const load = this.load.get(other) ?? 0;
+    if (load >= MOST) return undefined;
+    const number = ++this.count;
+    const question: Question = {
+      number,
+      asker: this.node.nodeId,
+      namespace,
+      rooms: Array.from(rooms, ([room, since]) => [room, since ?? null]),
+      after,
+      upTo,
+    };
+    this.load.set(other, load + 1);
+    const answer = new Promise<Past[] | undefined>((resolve) => {
+      this.open.set(number, resolve);
+      const draft = { kind: KIND.question, namespace, ...encodeValue(question) };
+      this.node.post([other], draft, undefined, () => resolve(undefined), 'n');
+    });
+    const timer = setTimeout(() => this.open.get(number)?.(undefined), PATIENCE_MS);
+    const events = await answer;
+    clearTimeout(timer);
+    this.open.delete(number);
+    const left = this.load.get(other)! - 1;
+    if (left === 0) this.load.delete(other);
+    else this.load.set(other, left);
+    return events;
+  }
+
+  /** Another node asks. */
+  asked(message: Message): void {
+    const { number, asker, namespace, rooms, after, upTo } = decodeValue(message) as Question;
+    const { dropped } = this.history;
+    let answer: Answer = { number };
+    let events: Past[] = [];
+    if (dropped === undefined || compareIds(after.id, dropped) >= 0) {
+      const membership = new Map(rooms.map(([room, since]) => [room, since ?? undefined]));
+      events = this.history.between(namespace, membership, after, upTo);
+      answer = { number, places: events.map(({ id, index }) => [id, index]) };
+    }
+    const draft = {
+      kind: KIND.answer,
+      namespace,
+      text: encodeValue(answer).text!,
+      attachments: events.map((event) => event.message.blob),
+    };
+    this.node.post([asker], draft, undefined, undefined, 'n');
+  }
+
+  answered(message: Message): void {
+    const { number, places } = decodeValue({ ...message, attachments: [] }) as Answer;
+    const events = places?.map(([id, index], at) => ({
+      id,
+      index,
+      message: decode(message.attachments[at]!),
+    }));
+    this.open.get(number)?.(events);
+  }
+}

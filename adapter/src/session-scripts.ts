@@ -1,0 +1,149 @@
+import { FORMAT } from './keys.js';
+import { COMMON, FENCE } from './script-head.js';
+
+/**
+ * Changes interest and session records of a node. Operations, one after the other:
+ * `i key`, `o key`: the node needs, does not need what is addressed to the key; `u key`: a message that
+ * made it needed was read;
+ * `r name sid data position n rooms`: the session is here;
+ * `j name position n rooms`, `l name n rooms`: it joined, left; `w name data`: it has other data;
+ * `x name data`: it was lost; `d name`: it ended.
+ */
+export const CHANGE = `${COMMON}${FENCE}
+local last = #ARGV
+local index = 2
+local function record_of(name) return base .. 'p:' .. name end
+local function is_mine(record) return redis.call('HGET', record, 'o') == me end
+local function enter(record, first, count, since)
+  for room = first, first + count - 1 do redis.call('HSETNX', record, ':' .. ARGV[room], since) end
+end
+local function since(record, position)
+  return (redis.call('HGET', record, 'k') or '0') .. ' ' .. position
+end
+
+while index <= last do
+  local op, name = ARGV[index], ARGV[index + 1]
+  local record = record_of(name)
+  index = index + 2
+  if op == 'i' then
+    redis.call('SADD', base .. name, me)
+    redis.call('SADD', base .. 'k:' .. me, name)
+  elseif op == 'o' then
+    -- What will make it needed again may be in the mailbox already.
+    if redis.call('HEXISTS', base .. 'j:' .. me, name) == 0 then
+      redis.call('SREM', base .. name, me)
+      redis.call('SREM', base .. 'k:' .. me, name)
+    end
+  elseif op == 'u' then
+    if redis.call('HINCRBY', base .. 'j:' .. me, name, -1) <= 0 then
+      redis.call('HDEL', base .. 'j:' .. me, name)
+    end
+  elseif op == 'r' then
+    local sid, data, position, count = ARGV[index], ARGV[index + 1], ARGV[index + 2], tonumber(ARGV[index + 3])
+    local owner = redis.call('HGET', record, 'o')
+    if not owner then
+      redis.call('HSET', record, 'o', me, 's', sid, 'd', data, 'k', '0', 'f', position)
+      enter(record, index + 4, count, '')
+      redis.call('SADD', base .. 's:' .. me, name)
+    elseif owner == me then
+      redis.call('HSET', record, 's', sid, 'd', data)
+      redis.call('HDEL', record, 'x')
+      enter(record, index + 4, count, since(record, position))
+      redis.call('SADD', base .. 's:' .. me, name)
+    end
+    index = index + 4 + count
+  elseif op == 'j' then
+    local position, count = ARGV[index], tonumber(ARGV[index + 1])
+    if is_mine(record) then enter(record, index + 2, count, since(record, position)) end
+    index = index + 2 + count
+  elseif op == 'l' then
+    local count = tonumber(ARGV[index])
+    if is_mine(record) then
+      for room = index + 1, index + count do redis.call('HDEL', record, ':' .. ARGV[room]) end
+    end
+    index = index + 1 + count
+  elseif op == 'w' then
+    if is_mine(record) then redis.call('HSET', record, 'd', ARGV[index]) end
+    index = index + 1
+  elseif op == 'x' then
+    if is_mine(record) then redis.call('HSET', record, 'd', ARGV[index], 'x', now_ms()) end
+    index = index + 1
+  elseif op == 'd' then
+    if is_mine(record) then redis.call('DEL', record) end
+    redis.call('SREM', base .. 's:' .. me, name)
+  else
+    return redis.error_reply('ERR unknown operation ' .. op)
+  end
+end
+return 1
+`;
+
+/**
+ * Takes a session that may be continued, once: name, window in ms.
+ * @returns its fields, nothing when there is none
+ */
+export const CLAIM = `${COMMON}${FENCE}
+local record, window = base .. 'p:' .. ARGV[2], tonumber(ARGV[3])
+local owner, absent, claimed = unpack(redis.call('HMGET', record, 'o', 'x', 'y'))
+if not owner or claimed then return false end
+local now = now_ms()
+if absent and tonumber(absent) + window < now then return false end
+local ends = redis.call('ZSCORE', NODES, owner)
+if not ends or tonumber(ends) + window < now then return false end
+redis.call('HSET', record, 'y', me)
+return redis.call('HGETALL', record)
+`;
+
+/**
+ * Moves a claimed session here: name, its own room, message for the node it was on, marker, prefix of
+ * its rooms' keys, ms in which a session proves that it receives, length of a lease, rooms that it keeps.
+ * @returns [owner until now, last entry of its mailbox, marker's entry, earlier stations, number of the
+ *   last one, where it began, rooms and since when, nodes and up to where they are trimmed, nodes and
+ *   ends of their leases, since when what was sent to it may not have arrived (ms), now]
+ */
+export const MOVE = `${COMMON}${FENCE}
+local name, sid_key, notice, marker, prefix = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local record = base .. 'p:' .. name
+local proof, lease = tonumber(ARGV[7]), tonumber(ARGV[8])
+local owner, claimed, chain, number, from, absent = unpack(redis.call('HMGET', record, 'o', 'y', 'c', 'k', 'f', 'x'))
+if claimed ~= me then return false end
+local now = now_ms()
+local ends = tonumber(redis.call('ZSCORE', NODES, owner) or 0)
+-- Lost when it was said to be; or not noticed yet; or with its node, at some time in its last lease.
+local seen = tonumber(absent) or (ends > now and now or ends - lease)
+local here = redis.call('XADD', base .. 'm:' .. me, '*', '${FORMAT}', marker)
+local there = here
+if owner ~= me then
+  there = redis.call('XADD', base .. 'm:' .. owner, 'NOMKSTREAM', '*', '${FORMAT}', notice)
+  if not there then return false end
+end
+chain = chain or ''
+local kept = {}
+for index = 9, #ARGV do kept[ARGV[index]] = true end
+local rooms = {}
+local fields = redis.call('HGETALL', record)
+for index = 1, #fields, 2 do
+  if string.sub(fields[index], 1, 1) == ':' then
+    local room = string.sub(fields[index], 2)
+    if kept[room] then
+      rooms[#rooms + 1] = room
+      rooms[#rooms + 1] = fields[index + 1]
+      redis.call('SADD', base .. prefix .. room, me)
+      redis.call('SADD', base .. 'k:' .. me, prefix .. room)
+    else
+      redis.call('HDEL', record, fields[index])
+    end
+  end
+end
+redis.call('HDEL', record, 'x', 'y')
+if owner ~= me then
+  redis.call('SREM', base .. sid_key, owner)
+  redis.call('SREM', base .. 'k:' .. owner, sid_key)
+  redis.call('SREM', base .. 's:' .. owner, name)
+  redis.call('SADD', base .. 's:' .. me, name)
+  redis.call('HSET', record, 'o', me, 'k', tonumber(number) + 1, 'f', here,
+    'c', chain .. owner .. ' ' .. from .. ' ' .. there .. ' ')
+end
+return { owner, there, here, chain, number, from, rooms, redis.call('HGETALL', TRIMMED), redis.call('ZRANGE', NODES, 0, -1, 'WITHSCORES'),
+  string.format('%.0f', seen - proof), string.format('%.0f', now) }
+`;
