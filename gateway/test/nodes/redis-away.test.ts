@@ -9,6 +9,8 @@ const quiet = { transports: ['websocket'], reconnection: false };
 const TIMEOUT_MS = 500;
 
 describe.each(BACKPLANES)('Redis goes away on %s', (backplane) => {
+  /** What is published before the other node has subscribed again is lost (decision 0010). */
+  const forgetful = backplane === 'pubsub';
   let several: Several;
   let alice: Client;
   let neighbour: Client;
@@ -125,7 +127,7 @@ describe.each(BACKPLANES)('Redis goes away on %s', (backplane) => {
     several.redis.resume();
     await resumed();
     // Who came meanwhile is announced now; nobody is gone; nothing is delivered again.
-    expect(await bob.next('user-connected')).toMatchObject({ user: carol });
+    if (!forgetful) expect(await bob.next('user-connected')).toMatchObject({ user: carol });
     expectNobodySaidGone();
     const heard = neighbour
       .all('room-message')
@@ -174,11 +176,16 @@ describe.each(BACKPLANES)('Redis goes away on %s', (backplane) => {
       (count) => count === 1,
     );
     await several.redis.restart();
-    expect(await alice.next('user-disconnected', 20_000)).toMatchObject({ user: carol });
+    if (!forgetful)
+      expect(await alice.next('user-disconnected', 20_000)).toMatchObject({ user: carol });
     await resumed();
-    expect(await users(2)).toEqual(['alice', 'bob']);
+    await eventually(
+      () => users(2),
+      (each) => String(each) === 'alice,bob',
+      20_000,
+    );
     expectNobodySaidGone('carol');
-    expect(alice.has('user-disconnected')).toBe(false);
+    if (!forgetful) expect(alice.has('user-disconnected')).toBe(false);
   });
 
   test('with STREAMGATE_READY_WITHOUT_REDIS=false readiness follows Redis, liveness never', async () => {
