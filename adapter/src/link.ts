@@ -57,6 +57,8 @@ export class Link {
   private current: Health = { up: false, since: Date.now(), reason: 'not connected yet' };
   private lastError = 'not connected';
   private attempts = 0;
+  /** Calls that have not been answered, in order. */
+  private open = new Set<(error: RedisAway) => void>();
   private reviving = false;
   private answeredAt = Date.now();
   private timer: NodeJS.Timeout | undefined;
@@ -140,7 +142,7 @@ export class Link {
   }
 
   private async limited<T>(answer: Promise<T>): Promise<T> {
-    const value = await within(this.timeoutMs, answer);
+    const value = await this.within(answer);
     this.answeredAt = Date.now();
     return value;
   }
@@ -217,28 +219,36 @@ export class Link {
     this.state = 'away';
     this.current = { up: false, since: wasUp ? Date.now() : this.current.since, reason };
     this.retry();
+    // What is refused from now on must not overtake what was asked before.
+    const { open } = this;
+    this.open = new Set();
+    for (const giveUp of open) giveUp(new RedisAway('timeout', reason));
     if (wasUp) this.hooks.changed(this.current);
   }
-}
 
-/** @throws RedisAway `timeout` */
-function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    // Once round the event loop more: after a long task of our own the answer may be there unread.
-    const timer = setTimeout(() => {
-      setImmediate(() => reject(new RedisAway('timeout', `no answer within ${ms} ms`)));
-    }, ms);
-    promise.then(
-      (answer) => {
+  /** @throws RedisAway `timeout`, also when Redis is found to be away meanwhile */
+  private within<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const ms = this.timeoutMs;
+      // Once round the event loop more: after a long task of our own the answer may be there unread.
+      const timer = setTimeout(() => {
+        setImmediate(() => giveUp(new RedisAway('timeout', `no answer within ${ms} ms`)));
+      }, ms);
+      const settle = () => {
         clearTimeout(timer);
-        resolve(answer);
-      },
-      (error: Error) => {
-        clearTimeout(timer);
+        this.open.delete(giveUp);
+      };
+      const giveUp = (error: Error) => {
+        settle();
         reject(error);
-      },
-    );
-  });
+      };
+      this.open.add(giveUp);
+      answer.then((value) => {
+        settle();
+        resolve(value);
+      }, giveUp);
+    });
+  }
 }
 
 /** The code of an error: messages of ioredis name hosts, those of Redis may repeat a command. */

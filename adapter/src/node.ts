@@ -20,7 +20,7 @@ import {
 import { type How, Outbox } from './outbox.js';
 import { type EntryId, WHOLE, following, formatPosition } from './position.js';
 import { Reader } from './reader.js';
-import { Recovery } from './recovery.js';
+import { Recovery, type Refusal } from './recovery.js';
 import { Sessions } from './sessions.js';
 
 /** Longest time between two renewals of the lease, in ms. */
@@ -42,6 +42,8 @@ export interface NodeEvents {
   health: [Health];
   /** This node had been cleared away as dead; it goes on under another name. */
   fenced: [];
+  /** A session came back and was not continued. */
+  unrecovered: [Refusal];
   /** Something could not be done; it was not an outage of Redis. */
   fault: [Error];
 }

@@ -4,6 +4,7 @@ import { closeTransport } from './engine.js';
 import { ForeignMailbox, PAGE } from './foreign-mailbox.js';
 import type { Membership, Past } from './history.js';
 import { roomKey, sessionKey } from './keys.js';
+import { RedisAway } from './link.js';
 import { KIND, decodePacket, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
 import type { Outbox } from './outbox.js';
@@ -29,6 +30,19 @@ export interface LostSession {
   /** What was in `socket.data`, as JSON gives it back. */
   readonly data: unknown;
   readonly rooms: readonly string[];
+}
+
+/**
+ * Why a session is not continued. `unknown`: it ended, was taken already, or stayed away for too long;
+ * `position`: it was not where its offset says; `trimmed`: what it missed is not kept any more, or may
+ * have been forgotten by Redis; `node`: the mailbox is gone; `redis`: Redis is away.
+ */
+export type Refusal = 'unknown' | 'position' | 'trimmed' | 'node' | 'redis';
+
+class Unrecoverable extends Error {
+  constructor(readonly why: Refusal) {
+    super(why);
+  }
 }
 
 /** A station of a session: a mailbox, and the part of it that it lived through. */
@@ -78,7 +92,7 @@ export class Recovery {
       const { nodeId, windowMs, link } = this.node;
       const args = [nodeId, sessionKey(namespace, pid), windowMs];
       const fields = (await link.run('claim', args)) as string[] | null;
-      if (fields === null) return undefined;
+      if (fields === null) return this.refuse(new Unrecoverable('unknown'));
       const rooms: string[] = [];
       let id = '';
       let data = '{}';
@@ -89,9 +103,8 @@ export class Recovery {
         else if (field.startsWith(':')) rooms.push(field.slice(1));
       }
       return { id, pid, data: JSON.parse(data), rooms };
-    } catch {
-      // RedisAway: whoever asks begins anew.
-      return undefined;
+    } catch (error) {
+      return this.refuse(error);
     }
   }
 
@@ -110,7 +123,7 @@ export class Recovery {
     rooms: readonly string[],
   ): Promise<unknown[][] | undefined> {
     const after = parsePosition(offset);
-    if (!after) return undefined;
+    if (!after) return this.refuse(new Unrecoverable('position'));
     const kept = rooms.includes(lost.id) ? rooms : [...rooms, lost.id];
     const name = sessionKey(namespace, lost.pid);
     const { sessions } = this.node;
@@ -120,14 +133,18 @@ export class Recovery {
     sessions.hold(namespace, name, lost.id, kept);
     this.outbox.flush();
     try {
-      const found = await this.find(namespace, lost, after, kept);
-      if (!found) sessions.moved(name);
-      return found;
+      return await this.find(namespace, lost, after, kept);
     } catch (error) {
-      this.failed(error);
-      sessions.moved(name);
-      return undefined;
+      sessions.discard(name);
+      return this.refuse(error);
     }
+  }
+
+  private refuse(error: unknown): undefined {
+    if (error instanceof Unrecoverable) this.node.emit('unrecovered', error.why);
+    else if (error instanceof RedisAway) this.node.emit('unrecovered', 'redis');
+    else this.failed(error);
+    return undefined;
   }
 
   /** A session of this node is elsewhere now. */
@@ -154,9 +171,9 @@ export class Recovery {
     lost: Pick<LostSession, 'id' | 'pid'>,
     after: Position,
     rooms: readonly string[],
-  ): Promise<unknown[][] | undefined> {
+  ): Promise<unknown[][]> {
     const reply = await this.move(namespace, lost, rooms);
-    if (!reply) return undefined;
+    if (!reply) throw new Unrecoverable('unknown');
     const [owner, there, here, chain, number, from, memberships, trimmed, nodes, proven, now] =
       reply;
     const me = this.node.nodeId;
@@ -166,7 +183,7 @@ export class Recovery {
       ({ node, from: begin, to }) =>
         node === after.node && compareIds(after.id, begin) >= 0 && compareIds(after.id, to) <= 0,
     );
-    if (first === -1) return undefined;
+    if (first === -1) throw new Unrecoverable('position');
     const gone = new Map(pairs(trimmed));
     const known = new Map(pairs(nodes));
     const parts: (Part & { node: string; events?: Past[] | undefined })[] = [];
@@ -177,11 +194,11 @@ export class Recovery {
       let start: Part['after'] = index === first ? after : { id: begin, index: WHOLE };
       const limit = gone.get(node);
       if (limit !== undefined && compareIds(start.id, limit) < 0) {
-        if (Number.parseInt(limit, 10) >= Number(proven)) return undefined;
+        if (Number.parseInt(limit, 10) >= Number(proven)) throw new Unrecoverable('trimmed');
         start = { id: limit, index: WHOLE };
       }
       if (start.id === to) continue;
-      if (!known.has(node)) return undefined;
+      if (!known.has(node)) throw new Unrecoverable('node');
       const ofStation = membershipOf(memberships, index, Number(number));
       parts.push({ node, namespace, rooms: ofStation, after: start, upTo: to });
     }
@@ -189,7 +206,6 @@ export class Recovery {
       if (part.node !== me) {
         const lives = Number(known.get(part.node)) > Number(now);
         part.events = await this.elsewhere(part.node, part, lives);
-        if (!part.events) return undefined;
       }
     await this.reader.until(() => compareIds(this.node.entry(), here) >= 0);
     // From here on nothing is awaited: what is delivered later, the session gets live.
@@ -197,7 +213,7 @@ export class Recovery {
     const found: { node: string; past: Past }[] = [];
     for (const { node, rooms: ofStation, after: start, upTo, events } of parts) {
       if (!events && history.dropped !== undefined && compareIds(start.id, history.dropped) < 0)
-        return undefined;
+        throw new Unrecoverable('trimmed');
       for (const past of events ?? history.between(namespace, ofStation, start, upTo))
         found.push({ node, past });
     }
@@ -208,15 +224,15 @@ export class Recovery {
     return found.map(({ node, past }) => argumentsOf(node, past));
   }
 
-  /** Events of another node's mailbox. @returns undefined when they are too many */
-  private async elsewhere(node: string, part: Part, lives: boolean): Promise<Past[] | undefined> {
+  /** Events of another node's mailbox. @throws Unrecoverable when they are too many */
+  private async elsewhere(node: string, part: Part, lives: boolean): Promise<Past[]> {
     const { namespace, rooms, after, upTo } = part;
     if (lives && !this.mailboxes.get(node)?.covers(after.id, upTo)) {
       const answer = await this.questions.ask(node, part);
       if (answer) return answer;
     }
     const mailbox = this.mailboxFor(node);
-    if (!(await mailbox.load(after.id, upTo))) return undefined;
+    if (!(await mailbox.load(after.id, upTo))) throw new Unrecoverable('trimmed');
     return mailbox.history.between(namespace, rooms, after, upTo);
   }
 

@@ -154,13 +154,23 @@ export class Sessions {
     const before = this.absent.get(name);
     if (before) this.let(before);
     this.absent.set(name, { namespace, name, id, rooms, until: Date.now() + this.windowMs() });
-    for (const key of keysOf(namespace, rooms)) this.held.set(key, (this.held.get(key) ?? 0) + 1);
+    for (const key of keysOf(namespace, rooms)) {
+      // A session that is moved here may be the first that needs it.
+      if (!this.isNeeded(key)) void this.need(key);
+      this.held.set(key, (this.held.get(key) ?? 0) + 1);
+    }
   }
 
   /** A session is elsewhere now: nothing is received for it any more. */
   moved(name: string): void {
     const absent = this.absent.get(name);
     if (absent) this.let(absent);
+  }
+
+  /** A session that was held is not continued. */
+  discard(name: string): void {
+    this.moved(name);
+    void this.outbox.change(() => ['d', name]);
   }
 
   /** A message has made sessions here join rooms, or would have, if there were any. */
