@@ -1,0 +1,48 @@
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
+import { type Kind } from './candidates.ts';
+import { Node } from './cluster.ts';
+import { Model, type Real, commands, conclude } from './model.ts';
+
+/** Many more by command: `MODEL_RUNS=5000 npm run model -w adapter`; again the same: `MODEL_SEED=…`. */
+const runs = Number(process.env.MODEL_RUNS ?? 15);
+const seed = Number(process.env.MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31));
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await startRedis({ args: ['--appendonly', 'no'] });
+});
+afterAll(() => redis.stop());
+
+// Socket.IO's own memory shows that the model is right.
+describe.each<[Kind, number]>([
+  ['memory', 1],
+  ['mailbox', 3],
+])('the model holds for %s', (kind, count) => {
+  test(`in ${runs} runs`, { timeout: 5000 + runs * 3000 }, async () => {
+    console.log(`model of ${kind}: seed ${seed}`);
+    let run = 0;
+    const property = fc.asyncProperty(commands(count, count > 1), async (script) => {
+      const options = { url: redis.url, prefix: `model-${run++}`, timeoutMs: 3000 };
+      const start = () => Node.start(kind, options, { transports: ['websocket'] });
+      const nodes = await Promise.all(Array.from({ length: count }, start));
+      const model = new Model();
+      const real: Real = { nodes, clients: new Map(), start };
+      try {
+        await fc.asyncModelRun(() => ({ model, real }), script);
+        await conclude(model, real);
+      } finally {
+        for (const client of real.clients.values()) client.close();
+        await Promise.all(nodes.map((node) => node.close()));
+      }
+    });
+    const result = await fc.check(property, {
+      numRuns: runs,
+      seed,
+      verbose: fc.VerbosityLevel.None,
+    });
+    const { failed, errorInstance } = result;
+    expect(failed, `${String(errorInstance)}\n${fc.defaultReportMessage(result)}`).toBe(false);
+  });
+});
