@@ -37,7 +37,7 @@ export function ratio({ better, stock, ours }: Row): number {
  * @returns for each candidate the median of each number
  */
 export async function interleave<C extends string>(
-  run: Run,
+  run: Pick<Run, 'rounds' | 'progress'>,
   title: string,
   measurements: Record<C, () => Promise<Sample>>,
 ): Promise<Record<C, Sample>> {

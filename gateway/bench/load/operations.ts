@@ -65,7 +65,8 @@ export const operations = {
           if (++connected === users.length) resolve();
           else openNext();
         };
-        clients.push(new WireClient(target, tokens.get(user)!, greeted, (error) => fail(error)));
+        const token = tokens.get(user)!;
+        clients.push(new WireClient(target, { token }, greeted, (error) => fail(error)));
       };
       fail = reject;
       for (let index = 0; index < CONCURRENCY; index++) openNext();

@@ -33,17 +33,19 @@ const HEADERS = [
 export class WireClient {
   onPacket: Listener;
   private readonly socket: Socket;
+  private readonly auth: object;
+  private readonly failed: (error: Error) => void;
   private rest: Buffer | undefined;
   private upgraded = false;
 
-  /** @param failed called once when the connection ends, unless it was ended by `end` */
-  constructor(
-    url: URL,
-    private readonly token: string,
-    onPacket: Listener,
-    private readonly failed: (error: Error) => void,
-  ) {
+  /**
+   * @param auth what the server is told at connect, such as `{token}`
+   * @param failed called once when the connection ends, unless it was ended by `end`
+   */
+  constructor(url: URL, auth: object, onPacket: Listener, failed: (error: Error) => void) {
+    this.auth = auth;
     this.onPacket = onPacket;
+    this.failed = failed;
     this.socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
     this.socket.on('data', (chunk) => this.read(chunk));
     this.socket.on('error', (error) => failed(error));
@@ -104,7 +106,7 @@ export class WireClient {
     const [type] = packet;
     if (type === MESSAGE) this.onPacket(packet.subarray(1), this);
     else if (type === PING) this.socket.write(frame('3'));
-    else if (type === OPEN) this.send(`0${JSON.stringify({ token: this.token })}`);
+    else if (type === OPEN) this.send(`0${JSON.stringify(this.auth)}`);
   }
 }
 
