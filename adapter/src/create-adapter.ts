@@ -40,6 +40,7 @@ export interface Target {
 
 /** For the `adapter` option of a Socket.IO server, and all that a server may ask of it. */
 export interface Mailbox {
+  (namespace: Namespace): MailboxAdapter;
   new (namespace: Namespace): MailboxAdapter;
   /** Names this node; another one after it was taken for dead. */
   readonly nodeId: string;
@@ -104,7 +105,7 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
     };
   }
 
-  const api: Omit<Mailbox, 'new'> = {
+  const api: Pick<Mailbox, keyof Mailbox> = {
     get nodeId() {
       return node.nodeId;
     },

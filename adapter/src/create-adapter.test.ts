@@ -1,0 +1,192 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Redis } from 'ioredis';
+import { Server } from 'socket.io';
+import { type Socket as Client, io as connect } from 'socket.io-client';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
+import { type Mailbox, type MailboxOptions, RedisAway, createAdapter } from './create-adapter.js';
+
+let server: TestRedis;
+let redis: Redis;
+const ends: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+  redis.on('error', () => undefined);
+});
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+  await redis.flushall();
+});
+
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+const base = '{test:0}:';
+const up = (adapter: Mailbox) => vi.waitUntil(() => adapter.health.up, 5000);
+
+async function start(options: MailboxOptions = {}) {
+  const adapter = createAdapter(redis, { prefix: 'test', recoverySeconds: 60, ...options });
+  const faults: Error[] = [];
+  const refusals: string[] = [];
+  adapter.on('fault', (fault) => faults.push(fault));
+  adapter.on('unrecovered', (why) => refusals.push(why));
+  const http = createServer();
+  const io = new Server(http, {
+    adapter: adapter as never,
+    connectionStateRecovery: { maxDisconnectionDuration: 60_000 },
+  });
+  io.on('connection', (socket) => {
+    void Promise.resolve(socket.join('room')).then(() => socket.emit('hello'));
+  });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  ends.push(() => io.close());
+  await up(adapter);
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  return { adapter, io, url, faults, refusals };
+}
+
+async function enter(url: string) {
+  const socket = connect(url, { transports: ['websocket'], forceNew: true, reconnectionDelay: 10 });
+  const said: unknown[][] = [];
+  socket.onAny((...args) => said.push(args.slice(0, -1)));
+  ends.push(() => socket.disconnect());
+  await vi.waitUntil(() => said.length === 1);
+  return { socket, said };
+}
+
+async function lose(socket: Client, io: Server) {
+  socket.io.reconnection(false);
+  socket.io.engine.close();
+  await vi.waitUntil(() => io.of('/').sockets.size === 0);
+}
+
+async function comeBack(socket: Client, url: string) {
+  Object.assign(socket.io, { uri: url });
+  socket.connect();
+  await vi.waitUntil(() => socket.connected);
+  return socket.recovered;
+}
+
+it('goes on under another name when it was taken for dead, and tells its sessions', async () => {
+  const { adapter, io, url } = await start({ leaseMs: 300 });
+  const { socket, said } = await enter(url);
+  const before = adapter.nodeId;
+  await redis.multi().zrem(`${base}nodes`, before).unlink(`${base}m:${before}`).exec();
+  await vi.waitUntil(() => adapter.nodeId !== before && adapter.health.up, 5000);
+  await vi.waitUntil(() => said.length === 2);
+  expect(socket.recovered).toBe(false);
+  io.emit('news', 1);
+  await vi.waitUntil(() => said.length === 3);
+});
+
+it('leaves nothing of a dead node and its sessions behind, once the window is over', async () => {
+  const options = { recoverySeconds: 1, leaseMs: 300 };
+  const [dead, survivor] = [await start(options), await start(options)];
+  await enter(dead.url);
+  const { nodeId } = dead.adapter;
+  await dead.adapter.close();
+  await vi.waitUntil(
+    async () => {
+      const keys = await redis.keys(`${base}*`);
+      const kinds = keys.map((key) => key.slice(base.length, base.length + 2));
+      return (
+        !keys.some((key) => key.includes(nodeId)) && !kinds.includes('p:') && !kinds.includes('r:')
+      );
+    },
+    { timeout: 8000, interval: 50 },
+  );
+  expect(await redis.smembers(`${base}a:/`)).toEqual([survivor.adapter.nodeId]);
+});
+
+it('refuses to run beside a format that it does not know', async () => {
+  await redis.set(`${base}format`, '2');
+  const adapter = createAdapter(redis, { prefix: 'test' });
+  ends.push(() => adapter.close());
+  await vi.waitUntil(() => adapter.health.reason?.startsWith('FORMAT'));
+  await expect(adapter.publish('/', ['news'])).rejects.toThrow(RedisAway);
+});
+
+it('says that an entry of another format was not delivered, and goes on', async () => {
+  const { adapter, io, url, faults } = await start();
+  const { said } = await enter(url);
+  await redis.xadd(`${base}m:${adapter.nodeId}`, '*', '2', 'what is this');
+  await redis.xadd(`${base}m:${adapter.nodeId}`, '*', '1', 'nor this');
+  io.emit('news', 1);
+  await vi.waitUntil(() => said.length === 2);
+  expect(faults).toHaveLength(2);
+});
+
+it('keeps a mailbox within its bytes, and tells who comes back too late for it', async () => {
+  const options = { mailboxBytes: 200_000, leaseMs: 300 };
+  const [a, b] = [await start(options), await start(options)];
+  const { socket } = await enter(a.url);
+  await lose(socket, a.io);
+  for (let number = 0; number < 100; number++)
+    await b.adapter.publish('/', ['news', 'x'.repeat(10_000)], { rooms: ['room'] });
+  const mailbox = `${base}m:${a.adapter.nodeId}`;
+  await vi.waitUntil(async () => Number(await redis.memory('USAGE', mailbox)) < 250_000, 5000);
+  expect(await comeBack(socket, b.url)).toBe(false);
+  expect(b.refusals).toEqual(['trimmed']);
+});
+
+it('lets a session that was quiet for longer than entries are kept come back', async () => {
+  const [a, b] = [await start(), await start()];
+  const { socket, said } = await enter(a.url);
+  // As the clock would do it: all is trimmed away that it has proven to have received.
+  const mailbox = `${base}m:${a.adapter.nodeId}`;
+  await b.adapter.publish('/', ['other'], { rooms: [(await enter(a.url)).socket.id!] });
+  const last = (await redis.xrevrange(mailbox, '+', '-', 'COUNT', 1))[0]![0];
+  await redis.hset(`${base}trimmed`, a.adapter.nodeId, `${Number.parseInt(last, 10) - 60_000}-0`);
+  socket.io.engine.close();
+  Object.assign(socket.io, { uri: b.url });
+  await vi.waitUntil(() => socket.connected && socket.recovered);
+  await b.adapter.publish('/', ['news'], { rooms: ['room'] });
+  await vi.waitUntil(() => said.length === 2);
+});
+
+it('does not deliver twice what Redis took after it was given up on, to nobody', async () => {
+  const [a, b] = [await start({ timeoutMs: 300 }), await start({ timeoutMs: 300 })];
+  const { said } = await enter(a.url);
+  const there = await enter(b.url);
+  server.pause();
+  const given = a.adapter.publish('/', ['late'], { rooms: ['room'] });
+  const refused = given.catch((error: RedisAway) => {
+    a.adapter.deliverLocally('/', ['late'], { rooms: ['room'] });
+    return error.outcome;
+  });
+  expect(await refused).toBe('timeout');
+  await vi.waitUntil(() => said.length === 2);
+  server.resume();
+  await up(a.adapter);
+  await up(b.adapter);
+  await a.adapter.publish('/', ['last'], { rooms: ['room'] });
+  await vi.waitUntil(() => said.length === 3 && there.said.length === 3);
+  expect(said.map(([name]) => name)).toEqual(['hello', 'late', 'last']);
+  expect(there.said.map(([name]) => name)).toEqual(['hello', 'late', 'last']);
+});
+
+it('reaches sessions that were told to join a room, with all that is said after', async () => {
+  const [a, b] = [await start(), await start()];
+  const { said } = await enter(b.url);
+  a.io.in('room').socketsJoin('new');
+  a.io.to('new').emit('news', 1);
+  await vi.waitUntil(() => said.length === 2);
+  a.io.in('new').socketsLeave('new');
+  await vi.waitUntil(async () => (await redis.exists(`${base}r:/,new`)) === 0);
+});
+
+it('needs nothing of a room that nobody has joined after all', async () => {
+  const [a, b] = [await start(), await start()];
+  await enter(b.url);
+  a.io.in('room').except('room').socketsJoin('nobody');
+  await a.adapter.publish('/', ['news'], { rooms: ['room'] });
+  await vi.waitUntil(async () => (await redis.exists(`${base}r:/,nobody`)) === 0);
+});

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { History } from './history.js';
+import { KIND, decode, encode } from './message.js';
+import { WHOLE } from './position.js';
+
+function event(text: string, rooms: string[], except: string[] = []) {
+  return decode(encode({ kind: KIND.event, namespace: '/', rooms, except, text }, 1, 1));
+}
+
+const START = { id: '0-0', index: WHOLE };
+
+function found(
+  history: History,
+  rooms: Record<string, string | undefined>,
+  after = START,
+  to = '9-9',
+) {
+  return history
+    .between('/', new Map(Object.entries(rooms)), after, to)
+    .map(({ message }) => message.text.toString());
+}
+
+describe('a history', () => {
+  const history = new History(1e6);
+  history.add({ id: '1-0', index: 0, message: event('one', ['a']) });
+  history.add({ id: '1-0', index: 1, message: event('all', []) });
+  history.add({ id: '2-0', index: 0, message: event('both', ['a', 'b']) });
+  history.add({ id: '3-0', index: 0, message: event('not b', ['a'], ['b']) });
+  history.add({ id: '4-0', index: 0, message: event('other', ['c']) });
+
+  it('finds what is addressed to rooms or to all, once and in order', () => {
+    expect(found(history, { b: undefined, a: undefined })).toEqual(['one', 'all', 'both']);
+    expect(found(history, { a: undefined })).toEqual(['one', 'all', 'both', 'not b']);
+    expect(found(history, {})).toEqual(['all']);
+  });
+
+  it('begins behind one event of an entry, and ends with an entry', () => {
+    expect(found(history, { a: undefined }, { id: '1-0', index: 0 }, '2-0')).toEqual([
+      'all',
+      'both',
+    ]);
+    expect(found(history, { a: undefined }, { id: '1-0', index: WHOLE }, '2-0')).toEqual(['both']);
+  });
+
+  it('knows since when a session is in a room', () => {
+    expect(found(history, { a: '2-0' })).toEqual(['all', 'not b']);
+    expect(found(history, { a: undefined, b: '3-0' })).toContain('not b');
+  });
+
+  it('lets go of the oldest beyond its size or age, and says up to where', () => {
+    const small = new History(event('x', ['a']).blob.length * 3);
+    for (let number = 1; number <= 300; number++)
+      small.add({ id: `${number}-0`, index: 0, message: event('x', ['a']) });
+    expect(found(small, { a: undefined }, START, '999-0')).toHaveLength(3);
+    expect(small.dropped).toBe('297-0');
+    small.expire(300);
+    expect(found(small, { a: undefined }, START, '999-0')).toHaveLength(1);
+    expect(small.dropped).toBe('299-0');
+  });
+
+  it('leaves out what was not delivered', () => {
+    const other = new History(1e6);
+    other.add({ id: '1-0', index: 0, message: event('said', ['a']) });
+    other.add({ id: '1-0', index: 1, message: event('unsaid', ['a']) });
+    other.remove('1-0', 1);
+    other.remove('5-0', 1);
+    expect(found(other, { a: undefined })).toEqual(['said']);
+  });
+});

@@ -1,0 +1,63 @@
+import { PacketType } from 'socket.io-parser';
+import { describe, expect, it } from 'vitest';
+import {
+  KIND,
+  decode,
+  decodePacket,
+  decodeValue,
+  encode,
+  encodePacket,
+  encodeValue,
+} from './message.js';
+
+describe('a message', () => {
+  it('comes back as it was, without the bracket behind which the offset goes', () => {
+    const draft = {
+      kind: KIND.event,
+      volatile: true,
+      compress: false,
+      takesOffset: true,
+      namespace: '/chat',
+      rooms: new Set(['room', 'räume 🏠', '']),
+      except: ['other'],
+      text: '2/chat,["news",1]',
+    };
+    const message = decode(encode(draft, 17_000_000_000_000, 42));
+    expect(message).toMatchObject({
+      kind: KIND.event,
+      volatile: true,
+      compress: false,
+      takesOffset: true,
+      namespace: '/chat',
+      rooms: ['room', 'räume 🏠', ''],
+      except: ['other'],
+      publisher: 17_000_000_000_000,
+      number: 42,
+    });
+    expect(message.text.toString()).toBe('2/chat,["news",1');
+  });
+
+  it('carries binary parts, of events and of values', () => {
+    const data = ['file', { bytes: Buffer.from([1, 2]), more: new Uint8Array([3]).buffer }];
+    const packet = encodePacket({ type: PacketType.EVENT, nsp: '/', data });
+    const { text, attachments } = decode(
+      encode({ kind: KIND.event, namespace: '/', ...packet }, 1, 1),
+    );
+    expect(decodePacket(text.toString(), attachments).data).toEqual([
+      'file',
+      { bytes: Buffer.from([1, 2]), more: Buffer.from([3]) },
+    ]);
+    const value = { type: 9, bytes: Buffer.alloc(20) };
+    const draft = { kind: KIND.cluster, namespace: '/', ...encodeValue(value) };
+    expect(decodeValue(decode(encode(draft, 1, 1)))).toEqual(value);
+  });
+
+  it('has the same target as another one for the same rooms', () => {
+    const to = (rooms: string[], except: string[] = []) =>
+      decode(encode({ kind: KIND.event, namespace: '/', rooms, except, text: '2["a"]' }, 1, 1))
+        .target;
+    expect(to(['a']).equals(to(['a']))).toBe(true);
+    expect(to(['a']).equals(to([], ['a']))).toBe(false);
+    expect(to(['a', 'b']).equals(to(['ab']))).toBe(false);
+  });
+});
