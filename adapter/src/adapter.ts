@@ -218,7 +218,6 @@ export class MailboxAdapter extends ClusterAdapter {
       uid: isOwn ? SELF : decoded.uid,
       nsp: message.namespace,
     });
-    if (decoded.type === 4) this.node.sessions.relocated(this.name, decoded.data.rooms);
   }
 
   override onResponse(response: ClusterResponse): void {

@@ -4,7 +4,7 @@ import type { PacketType } from 'socket.io-parser';
 import { MailboxAdapter } from './adapter.js';
 import { namespaceKey, roomKey } from './keys.js';
 import { type Health, RedisAway, type RedisConnect, backoff } from './link.js';
-import { KIND, encodePacket } from './message.js';
+import { KIND, encodePacket, encodeValue } from './message.js';
 import { type NodeEvents, MailboxNode } from './node.js';
 import type { LostSession } from './recovery.js';
 
@@ -62,6 +62,13 @@ export interface Mailbox {
    * that they are in now, or when Redis is away.
    */
   settled(): Promise<void>;
+  /**
+   * Makes sessions on all nodes join rooms. Resolves when what is published from then on will arrive.
+   * @throws RedisAway nobody has joined, unless Redis takes it late
+   */
+  joinAll(namespace: string, target: Target, rooms: readonly string[]): Promise<void>;
+  /** Makes sessions on all nodes leave rooms. @throws RedisAway */
+  leaveAll(namespace: string, target: Target, rooms: readonly string[]): Promise<void>;
   /** Writes `socket.data` as it is now into the record of a session. */
   save(namespace: string, sessionId: string): Promise<void>;
   /** Takes an earlier session, once. Never rejects. */
@@ -119,10 +126,6 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
     publish(namespace, event, target = {}) {
       return new Promise((resolve, reject) => {
         const { rooms = [], except = [], volatile = false, compress = true } = target;
-        const keys =
-          rooms.length === 0
-            ? [namespaceKey(namespace)]
-            : rooms.map((room) => roomKey(namespace, room));
         const draft = {
           kind: KIND.event,
           volatile,
@@ -133,7 +136,7 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
           except,
           ...encodePacket({ type: EVENT, nsp: namespace, data: [...event] }),
         };
-        const id = node.post(keys, draft, () => resolve(id), reject);
+        const id = node.post(keysOf(namespace, rooms), draft, () => resolve(id), reject);
       });
     },
     deliverLocally(namespace, event, target = {}) {
@@ -142,6 +145,8 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
       adapter?.broadcastHere(packet, optionsOf(target));
     },
     settled: () => node.settled(),
+    joinAll: (namespace, target, rooms) => relocate(node, 4, namespace, target, rooms),
+    leaveAll: (namespace, target, rooms) => relocate(node, 5, namespace, target, rooms),
     async save(namespace, sessionId) {
       const adapter = node.sessions.adapters.get(namespace);
       if (adapter) await node.sessions.save(adapter, sessionId);
@@ -155,6 +160,31 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
     return new MailboxAdapter(namespace, node);
   };
   return Object.defineProperties(make, Object.getOwnPropertyDescriptors(api)) as unknown as Mailbox;
+}
+
+function keysOf(namespace: string, rooms: readonly string[]): string[] {
+  return rooms.length === 0
+    ? [namespaceKey(namespace)]
+    : rooms.map((room) => roomKey(namespace, room));
+}
+
+/** @param type of the message, as socket.io-adapter numbers them: 4 join, 5 leave */
+function relocate(
+  node: MailboxNode,
+  type: 4 | 5,
+  namespace: string,
+  { rooms: of = [], except = [] }: Target,
+  rooms: readonly string[],
+): Promise<void> {
+  const joined = type === 4 ? rooms.map((room) => roomKey(namespace, room)) : [];
+  const data = { opts: { rooms: of, except, flags: {} }, rooms };
+  const value = encodeValue({ uid: node.nodeId, type, data });
+  const draft = { kind: KIND.cluster, namespace, ...value };
+  const how = joined.length > 0 ? (`j${joined.length}` as const) : 'e';
+  return new Promise((resolve, reject) => {
+    const keys = [...keysOf(namespace, of), ...joined];
+    node.post(keys, draft, () => resolve(), reject, how);
+  });
 }
 
 function duplicating(redis: Redis): RedisConnect {

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 /**
  * Names in Redis. All begin with one hash tag, since a script finds the mailboxes it writes to inside
  * it: what a script touches lies in one slot. Behind `base`:
@@ -39,4 +41,9 @@ export function roomKey(namespace: string, room: string): string {
 /** @param name the private session id */
 export function sessionKey(namespace: string, name: string): string {
   return `${namespace},${name}`;
+}
+
+/** A number, so that sets of nodes are small; unique for good with 44 random bits: offsets name nodes that are long gone. */
+export function newNodeId(): string {
+  return String(randomBytes(6).readUIntBE(0, 6) % 2 ** 44);
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { Namespace } from 'socket.io';
 import type { ClusterMessage } from 'socket.io-adapter';
@@ -6,7 +5,7 @@ import type { MailboxAdapter } from './adapter.js';
 import { Delivery } from './delivery.js';
 import { closeTransport, heartbeatMs, recoveryMs } from './engine.js';
 import { History } from './history.js';
-import { FORMAT, baseOf } from './keys.js';
+import { FORMAT, baseOf, newNodeId } from './keys.js';
 import { type Arg, type Health, Link, type RedisAway, type RedisConnect } from './link.js';
 import {
   type Draft,
@@ -27,6 +26,8 @@ import { Sessions } from './sessions.js';
 const RENEW_MS = 1000;
 /** Arguments of one call while all is written anew. */
 const STEP = 500;
+/** `SOCKETS_JOIN` among the cluster messages of socket.io-adapter. */
+const JOIN = 4;
 /** How long entries of a mailbox are kept that no session can come back for. */
 const KEEP_MS = 10_000;
 
@@ -234,24 +235,33 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   }
 
   private take(id: EntryId, index: number, message: Message): void {
-    if (message.publisher === Number(this.nodeId) && !this.outbox.readBack(message.number)) {
-      this.unsaid.push([id, index]);
-      return;
-    }
+    const isSaid =
+      message.publisher !== Number(this.nodeId) || this.outbox.readBack(message.number);
+    if (!isSaid) this.unsaid.push([id, index]);
     if (message.kind === KIND.event) {
-      if (this.window > 0 && !message.volatile && message.takesOffset)
-        this.history.add({ id, index, message });
-      this.delivery.add(message, this.tailOf(id, index, message));
+      if (isSaid) this.say(id, index, message);
       return;
     }
     // What the message does comes after what was delivered before it.
     this.delivery.endTurn();
-    if (message.kind === KIND.marker || message.kind === KIND.unsaid) return;
-    if (message.kind === KIND.question) return this.recovery.questions.asked(message);
-    if (message.kind === KIND.answer) return this.recovery.questions.answered(message);
-    const value = decodeValue(message);
-    if (message.kind === KIND.moved) this.recovery.movedAway(message.namespace, value as never);
-    else this.sessions.adapters.get(message.namespace)?.receive(message, value as ClusterMessage);
+    if (message.kind === KIND.cluster) this.obey(message, isSaid);
+    else if (message.kind === KIND.moved)
+      this.recovery.movedAway(message.namespace, decodeValue(message) as never);
+    else if (message.kind === KIND.question) this.recovery.questions.asked(message);
+    else if (message.kind === KIND.answer) this.recovery.questions.answered(message);
+  }
+
+  private say(id: EntryId, index: number, message: Message): void {
+    const { takesOffset, volatile } = message;
+    if (this.window > 0 && takesOffset && !volatile) this.history.add({ id, index, message });
+    this.delivery.add(message, takesOffset ? `,"${this.nodeId}.${id}.${index}"]` : '');
+  }
+
+  private obey(message: Message, isSaid: boolean): void {
+    const { namespace } = message;
+    const value = decodeValue(message) as ClusterMessage;
+    if (isSaid) this.sessions.adapters.get(namespace)?.receive(message, value);
+    if (value.type === JOIN) this.sessions.relocated(namespace, value.data.rooms);
   }
 
   private endTurn(): void {
@@ -261,10 +271,6 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     this.unsaid = [];
     const draft = { kind: KIND.unsaid, namespace: '', ...value };
     this.post([this.nodeId], draft, undefined, undefined, 'n');
-  }
-
-  private tailOf(id: EntryId, index: number, { takesOffset }: Message): string {
-    return takesOffset ? `,"${this.nodeId}.${id}.${index}"]` : '';
   }
 
   /** Makes this node known on a new connection, and what it has, where that may be in doubt. */
@@ -354,9 +360,4 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     this.reader.close();
     this.link.close();
   }
-}
-
-/** Unique for good with 44 random bits: offsets name nodes that are long gone. */
-function newNodeId(): string {
-  return String(randomBytes(6).readUIntBE(0, 6) % 2 ** 44);
 }
