@@ -7,11 +7,12 @@ import {
   type ClusterResponse,
   type Session,
 } from 'socket.io-adapter';
-import { Encoder, type Packet, PacketType } from 'socket.io-parser';
+import type { Packet } from 'socket.io-parser';
 import { encoderOf } from './engine.js';
 import { namespaceKey, roomKey, serverKey } from './keys.js';
 import { type Draft, KIND, type Message, encodePacket, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
+import { Encoder, PacketType } from './parser.js';
 import { Requests } from './requests.js';
 
 /** Stands for this node where the cluster adapter would ignore a message from itself. */

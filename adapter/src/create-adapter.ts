@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
-import type { PacketType } from 'socket.io-parser';
 import { MailboxAdapter } from './adapter.js';
 import { namespaceKey, roomKey } from './keys.js';
 import { type Health, RedisAway, type RedisConnect, backoff } from './link.js';
 import { KIND, encodePacket, encodeValue } from './message.js';
 import { type NodeEvents, MailboxNode } from './node.js';
+import { PacketType } from './parser.js';
 import type { LostSession } from './recovery.js';
 
 export type { Health, LostSession, RedisConnect };
@@ -84,8 +84,6 @@ export interface Mailbox {
   close(): Promise<void>;
 }
 
-const EVENT = 2 as PacketType.EVENT;
-
 /**
  * Makes the adapter of one Socket.IO server.
  * @param redis a client whose options are taken for two connections of the adapter's own, or what makes
@@ -134,14 +132,14 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
           namespace,
           rooms,
           except,
-          ...encodePacket({ type: EVENT, nsp: namespace, data: [...event] }),
+          ...encodePacket({ type: PacketType.EVENT, nsp: namespace, data: [...event] }),
         };
         const id = node.post(keysOf(namespace, rooms), draft, () => resolve(id), reject);
       });
     },
     deliverLocally(namespace, event, target = {}) {
       const adapter = node.sessions.adapters.get(namespace);
-      const packet = { type: EVENT, nsp: namespace, data: [...event] };
+      const packet = { type: PacketType.EVENT, nsp: namespace, data: [...event] };
       adapter?.broadcastHere(packet, optionsOf(target));
     },
     settled: () => node.settled(),

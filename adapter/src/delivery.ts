@@ -1,7 +1,7 @@
 import type { Socket as NetSocket } from 'node:net';
 import type { Namespace, Socket } from 'socket.io';
 import type { Adapter } from 'socket.io-adapter';
-import { Encoder, type Packet } from 'socket.io-parser';
+import type { Packet } from 'socket.io-parser';
 import {
   type WriteOptions,
   clientOf,
@@ -12,6 +12,7 @@ import {
   tellOutgoingListeners,
 } from './engine.js';
 import { type Message, decodePacket } from './message.js';
+import { Encoder } from './parser.js';
 
 /** An event of this node's mailbox, about to be delivered. */
 interface Event {

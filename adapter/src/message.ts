@@ -1,4 +1,5 @@
-import { Decoder, Encoder, type Packet, PacketType } from 'socket.io-parser';
+import type { Packet } from 'socket.io-parser';
+import { Decoder, Encoder, PacketType } from './parser.js';
 
 /** What an entry of a mailbox carries; its numbers are part of the format. */
 export const KIND = {
