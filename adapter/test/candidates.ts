@@ -25,8 +25,6 @@ export interface CandidateOptions {
   leaseMs?: number;
   /** Options of the stock streams adapter. */
   stock?: { maxLen?: number; blockTimeInMs?: number };
-  /** Of every connection. */
-  redis?: Partial<RedisOptions>;
 }
 
 /** The adapter of one node with all connections it has to Redis. */
@@ -142,6 +140,9 @@ export async function createCandidate(kind: Kind, options: CandidateOptions): Pr
   }
 }
 
+/** `duplicate` may be given nothing that its answers would be of another type by. */
+type Settings = Omit<RedisOptions, 'replyMapping'>;
+
 /** Connections of one node: counted, and cut all at once when the node is to die. */
 class Connections {
   readonly all: Redis[] = [];
@@ -159,10 +160,9 @@ class Connections {
   open(options: Partial<RedisOptions> = {}): Redis {
     const { hostname, port } = new URL(this.options.url!);
     const redis = new Redis({
+      ...(options as Settings),
       host: hostname,
       port: Number(port),
-      ...this.options.redis,
-      ...options,
       connectionName: this.name,
       lazyConnect: this.dead,
     });

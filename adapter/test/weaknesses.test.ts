@@ -158,6 +158,19 @@ describe.each(['streams', 'mailbox'] as const)('over %s', (kind) => {
     expect(client.said).toEqual([1, 2]);
   });
 
+  weak('a session is given nothing that was said in a room before it joined', async () => {
+    const [a, b] = [await start(), await start()];
+    const client = await connect(a, { rooms: ['early'] });
+    await a.publish(['late'], 'news', 0);
+    await client.join('late');
+    await client.lose(a);
+    await a.publish(['late'], 'news', 1);
+    expect(await client.comeBack(b)).toBe(true);
+    await b.publish(['late'], 'news', 2);
+    await vi.waitUntil(() => client.said.includes(2));
+    expect(client.said).toEqual([1, 2]);
+  });
+
   weak('coming back costs what was missed, not all that was said', async () => {
     const [a, b] = [await start(), await start()];
     const client = await connect(a, { rooms: ['room'] });

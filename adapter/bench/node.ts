@@ -1,0 +1,86 @@
+import type { CandidateOptions, Kind } from '../test/candidates.ts';
+import { Node } from '../test/cluster.ts';
+
+/** A node that is measured, in a process of its own: publishes what it is told, over IPC. */
+
+export interface Start {
+  kind: Kind;
+  options: CandidateOptions;
+}
+
+export interface Publish {
+  /** Messages in all; the nth goes to the nth room, from the first again behind the last. */
+  count: number;
+  rooms: string[];
+  /** Of the text that each carries beside its time. */
+  bytes: number;
+  /** Messages under way at once until `heard` says that they have come. */
+  window: number;
+  /** Instead of as fast as the window lets. */
+  perSecond?: number;
+}
+
+export type Order = { publish: Publish } | { heard: number } | { read: true };
+
+export interface Reading {
+  /** User and system time of the process since its start, garbage collector included. */
+  cpuMicros: number;
+}
+
+export type Told = { url: string } | { published: number } | { reading: Reading };
+
+const { kind, options } = JSON.parse(process.argv[2]!) as Start;
+const node = await Node.start(kind, options, { transports: ['websocket'] });
+
+/** Messages of this publish that have come. */
+let heard = 0;
+let goOn: () => void = () => undefined;
+
+process.on('message', (order: Order) => {
+  if ('publish' in order) void publish(order.publish);
+  else if ('heard' in order) {
+    heard = order.heard;
+    goOn();
+  } else {
+    const { user, system } = process.cpuUsage();
+    tell({ reading: { cpuMicros: user + system } });
+  }
+});
+process.once('disconnect', () => process.exit());
+tell({ url: node.url });
+
+async function publish({ count, rooms, bytes, window, perSecond }: Publish): Promise<void> {
+  const text = 'x'.repeat(bytes);
+  const started = performance.now();
+  let sent = 0;
+  let taken = 0;
+  heard = 0;
+  await new Promise<void>((resolve) => {
+    const one = () => {
+      const message = { text, at: Number(process.hrtime.bigint() / 1000n) };
+      void node.candidate
+        .accept(node.io, [rooms[sent++ % rooms.length]!], ['e', message])
+        .then(() => {
+          if (++taken === count) resolve();
+        });
+    };
+    if (perSecond === undefined) {
+      goOn = () => {
+        while (sent < count && sent - heard < window) one();
+      };
+      goOn();
+      return;
+    }
+    const timer = setInterval(() => {
+      const due = Math.min(count, ((performance.now() - started) / 1000) * perSecond);
+      while (sent < due) one();
+      if (sent >= count) clearInterval(timer);
+    }, 1);
+  });
+  goOn = () => undefined;
+  tell({ published: count });
+}
+
+function tell(what: Told): void {
+  process.send!(what);
+}
