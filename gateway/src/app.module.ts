@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Redis } from 'ioredis';
 import type { Backplane } from './backplane/backplane.js';
+import { createMailboxBackplane } from './backplane/mailbox.js';
 import { createMemoryBackplane } from './backplane/memory.js';
 import { createPubsubBackplane } from './backplane/pubsub.js';
 import { type RedisConnect, redisOptions } from './backplane/redis-options.js';
@@ -32,6 +33,8 @@ function createBackplane(config: Config): Backplane {
   switch (config.backplane) {
     case 'memory':
       return createMemoryBackplane(config);
+    case 'mailbox':
+      return createMailboxBackplane(config, connect);
     case 'streams':
       return createStreamsBackplane(config, connect);
     case 'pubsub':

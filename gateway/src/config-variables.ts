@@ -138,8 +138,8 @@ const backplane = {
     help: 'Begins every name in Redis; two deployments with different prefixes do not meet',
   },
   STREAMGATE_BACKPLANE: {
-    schema: value.oneOf('memory', 'streams', 'pubsub'),
-    help: 'Unset: `streams` with a Redis URL, else `memory`',
+    schema: value.oneOf('memory', 'mailbox', 'streams', 'pubsub'),
+    help: 'Unset: `mailbox`, our own, with a Redis URL, else `memory`. `streams` and `pubsub` are the stock adapters',
   },
   STREAMGATE_REDIS_TIMEOUT_MS: {
     schema: value.whole(10, 60_000),

@@ -93,7 +93,7 @@ describe('defaults', () => {
 
   it('use Redis when it is named, and any origin in development', () => {
     const config = readConfig({ ...development, STREAMGATE_REDIS_URL: 'redis://localhost' });
-    expect(config).toMatchObject({ backplane: 'streams', corsOrigins: ['*'] });
+    expect(config).toMatchObject({ backplane: 'mailbox', corsOrigins: ['*'] });
   });
 });
 
@@ -123,7 +123,7 @@ describe('a value that is wrong is named with what it must be', () => {
       'a:b',
       'must be 1 to 64 letters, digits, dots, dashes or underscores',
     ],
-    ['STREAMGATE_BACKPLANE', 'mailbox', 'must be memory, streams or pubsub'],
+    ['STREAMGATE_BACKPLANE', 'redis', 'must be memory, mailbox, streams or pubsub'],
     ['STREAMGATE_BACKPLANE', 'pubsub', 'pubsub needs STREAMGATE_REDIS_URL'],
     ['STREAMGATE_ROOM_RULES', '{', 'must be a JSON list of rules'],
     ['STREAMGATE_EVENTS_BURST', '10', 'must be at least STREAMGATE_EVENTS_PER_SECOND'],

@@ -103,7 +103,7 @@ function isInjected(name: string, text: string): boolean {
 
 function withDerived(values: Record<string, unknown>): Config {
   const config = values as Record<keyof Config, unknown>;
-  config.backplane ??= config.redisUrl ? 'streams' : 'memory';
+  config.backplane ??= config.redisUrl ? 'mailbox' : 'memory';
   config.corsOrigins ??= config.mode === 'development' ? ['*'] : [];
   config.roomRules ??= [];
   config.trustedProxies ??= [];

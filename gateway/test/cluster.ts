@@ -6,7 +6,7 @@ import { rest, SERVICE, type RestAnswer } from './rest.js';
 import { shown, type Person } from './tokens.js';
 
 /** `memory`: one node. The others: two processes on one real Redis, by the backplane between them. */
-export const TOPOLOGIES = ['memory', 'streams', 'pubsub'] as const;
+export const TOPOLOGIES = ['memory', 'mailbox', 'streams', 'pubsub'] as const;
 export type Topology = (typeof TOPOLOGIES)[number];
 
 /** ISO 8601 in UTC with milliseconds, as every timestamp of the gateway. */

@@ -51,7 +51,7 @@ export interface BackplaneHealth {
  * runs over all. Nobody outside calls `io.emit`: it swallows failures.
  */
 export interface Backplane {
-  readonly kind: 'memory' | 'streams' | 'pubsub';
+  readonly kind: 'memory' | 'mailbox' | 'streams' | 'pubsub';
   /** Names this node in the cluster; new at every start. */
   readonly nodeId: string;
   /** Whether lost sessions can be continued. */
@@ -82,6 +82,11 @@ export interface Backplane {
   /** @throws GatewayError `backplane_unavailable` */
   relocate(relocation: Relocation): Promise<void>;
 
+  /**
+   * Resolves when what is published from then on will arrive in all rooms that sessions of this node
+   * are in now; undefined: it will already.
+   */
+  settled(): Promise<void> | undefined;
   /** Resolves when events published after it to these rooms will arrive. */
   join(session: Session, rooms: readonly string[]): Promise<void>;
   leave(session: Session, rooms: readonly string[]): Promise<void>;

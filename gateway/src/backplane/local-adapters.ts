@@ -58,13 +58,13 @@ export class LocalAdapters<A extends Adapter = Adapter> {
   }
 
   /** A session that has ended joins nothing. */
-  join(session: Session, rooms: readonly string[]): void {
-    this.of(session.namespace).nsp.sockets.get(session.id)?.join(rooms.map(roomKey));
+  async join(session: Session, rooms: readonly string[]): Promise<void> {
+    await this.of(session.namespace).nsp.sockets.get(session.id)?.join(rooms.map(roomKey));
   }
 
-  leave(session: Session, rooms: readonly string[]): void {
+  async leave(session: Session, rooms: readonly string[]): Promise<void> {
     const socket = this.of(session.namespace).nsp.sockets.get(session.id);
-    for (const room of rooms) socket?.leave(roomKey(room));
+    await Promise.all(rooms.map((room) => socket?.leave(roomKey(room))));
   }
 }
 

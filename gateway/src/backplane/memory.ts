@@ -118,12 +118,17 @@ class MemoryBackplane implements Backplane {
     this.adapters.relocate(relocation);
   }
 
-  async join(session: Session, rooms: readonly string[]): Promise<void> {
-    this.adapters.join(session, rooms);
+  /** Whoever is in a room of this node hears what is published from then on. */
+  settled(): Promise<void> | undefined {
+    return undefined;
   }
 
-  async leave(session: Session, rooms: readonly string[]): Promise<void> {
-    this.adapters.leave(session, rooms);
+  join(session: Session, rooms: readonly string[]): Promise<void> {
+    return this.adapters.join(session, rooms);
+  }
+
+  leave(session: Session, rooms: readonly string[]): Promise<void> {
+    return this.adapters.leave(session, rooms);
   }
 
   offset(namespace: string): string | undefined {

@@ -80,12 +80,17 @@ export abstract class RedisBackplane<A extends Adapter> implements Backplane {
 
   abstract relocate(relocation: Relocation): Promise<void>;
 
-  async join(session: Session, rooms: readonly string[]): Promise<void> {
-    this.adapters.join(session, rooms);
+  /** Whoever is in a room of this node hears what is published from then on. */
+  settled(): Promise<void> | undefined {
+    return undefined;
   }
 
-  async leave(session: Session, rooms: readonly string[]): Promise<void> {
-    this.adapters.leave(session, rooms);
+  join(session: Session, rooms: readonly string[]): Promise<void> {
+    return this.adapters.join(session, rooms);
+  }
+
+  leave(session: Session, rooms: readonly string[]): Promise<void> {
+    return this.adapters.leave(session, rooms);
   }
 
   abstract offset(namespace: string): string | undefined;

@@ -16,6 +16,8 @@ export function redisKeys(prefix: string) {
      * @param db number of the database
      */
     pubsubChannels: (db: number) => `${base}:pubsub:${db}`,
+    /** Where the mailbox adapter's names begin, in a hash tag for each of its shards. */
+    mailbox: `${prefix}:mailbox`,
     /** Where the registry's names begin; `REGISTRY_KEYS` says how they go on. */
     registry: `${base}:registry`,
   };

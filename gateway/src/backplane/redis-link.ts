@@ -214,7 +214,8 @@ export class RedisLink {
     this.announce();
   }
 
-  private setAway(reason: string): void {
+  /** Redis cannot be used, as another connection to it has found; it is asked again until it can. */
+  setAway(reason: string): void {
     if (this.closed) return;
     if (!this.current.up) {
       this.current = { ...this.current, reason };

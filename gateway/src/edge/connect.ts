@@ -76,14 +76,25 @@ export class Connect {
     aroundOpening(namespace, (socket, open) => writeTogether(socket.client, open));
     namespace.use((socket, next) => {
       const refusal = this.refusals.get(socket);
-      if (!refusal || this.parts.config.authErrorEvent) next();
-      else next(connectError(refusal, connectionOf(socket.client).protocol));
+      if (refusal && !this.parts.config.authErrorEvent)
+        return next(connectError(refusal, connectionOf(socket.client).protocol));
+      // A continued session is in its rooms for the backplane already, and must not miss a tick.
+      const settled = refusal || socket.recovered ? undefined : this.parts.backplane.settled();
+      if (settled) void settled.then(() => this.proceed(socket as SessionSocket, next));
+      else next();
     });
     namespace.on('connection', (socket) => {
       const refusal = this.refusals.get(socket);
       if (refusal) sendAuthError(socket, refusal);
       else this.open(socket as SessionSocket);
     });
+  }
+
+  private proceed(session: SessionSocket, next: () => void): void {
+    // Socket.IO drops a socket whose connection is gone by now, and says so to nobody.
+    if (connectionOf(session.client).readyState !== 'open' && !session.dormant)
+      void this.parts.presence.depart(session, false);
+    next();
   }
 
   private async create(

@@ -2,7 +2,9 @@ import { startNodes, type NodeEnv, type TestNode } from '../node.js';
 import { startRedis, type TestRedis } from '../redis.js';
 
 /** Backplanes that the suite runs over: `STREAMGATE_TEST_BACKPLANE`, a list. */
-export const BACKPLANES = (process.env['STREAMGATE_TEST_BACKPLANE'] ?? 'streams,pubsub').split(',');
+export const BACKPLANES = (
+  process.env['STREAMGATE_TEST_BACKPLANE'] ?? 'mailbox,streams,pubsub'
+).split(',');
 
 /** Several nodes, processes of the built program, on one real Redis. */
 export class Several {

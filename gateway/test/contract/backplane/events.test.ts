@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type TestRedis, startRedis } from '../../redis.js';
-import { type Kind, type TestNode, event, lastOffset, startNode } from './node.js';
+import { type Kind, type TestClient, type TestNode, event, lastOffset, startNode } from './node.js';
 
 let redis: TestRedis;
 beforeAll(async () => {
@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 
-describe.each<Kind>(['memory', 'streams', 'pubsub'])('events over %s', (kind) => {
+describe.each<Kind>(['memory', 'mailbox', 'streams', 'pubsub'])('events over %s', (kind) => {
   let nodes: TestNode[];
   let a: TestNode;
   let b: TestNode;
@@ -71,7 +71,8 @@ describe.each<Kind>(['memory', 'streams', 'pubsub'])('events over %s', (kind) =>
     }
     // What stands in a stream is read in one order by all.
     const [here, there] = clients;
-    if (kind === 'streams') expect(here?.got).toEqual(there?.got);
+    const said = (client?: TestClient) => client?.got.map((args) => args.slice(0, 3));
+    if (kind !== 'pubsub') expect(said(here)).toEqual(said(there));
   });
 
   test('arrive as they were sent', async () => {

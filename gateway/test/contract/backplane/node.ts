@@ -8,6 +8,7 @@ import { vi } from 'vitest';
 import { userRoom } from '@streamgate/protocol/rooms';
 import type { User } from '@streamgate/protocol/principal';
 import type { Backplane, Publication } from '../../../src/backplane/backplane.js';
+import { createMailboxBackplane } from '../../../src/backplane/mailbox.js';
 import { createMemoryBackplane } from '../../../src/backplane/memory.js';
 import { createPubsubBackplane } from '../../../src/backplane/pubsub.js';
 import { type ConnectionOptions, redisOptions } from '../../../src/backplane/redis-options.js';
@@ -55,6 +56,12 @@ export interface TestClient {
   comeBack(node?: TestNode): Promise<void>;
 }
 
+const CREATE = {
+  mailbox: createMailboxBackplane,
+  streams: createStreamsBackplane,
+  pubsub: createPubsubBackplane,
+};
+
 export function createBackplane(options: NodeOptions): Backplane {
   const config = {
     redisPrefix: options.prefix ?? 'streamgate',
@@ -64,8 +71,7 @@ export function createBackplane(options: NodeOptions): Backplane {
     maxSessions: 1000,
   };
   if (options.kind === 'memory') return createMemoryBackplane(config);
-  const create = options.kind === 'streams' ? createStreamsBackplane : createPubsubBackplane;
-  return create(
+  return CREATE[options.kind](
     config,
     (purpose) => new Redis({ ...redisOptions(options.url!, purpose), ...options.redis }),
   );
@@ -105,6 +111,11 @@ export async function startNode(options: NodeOptions): Promise<TestNode> {
         data: { userId },
         missedPackets: missed,
       });
+    });
+    namespace.use((socket, next) => {
+      const settled = socket.recovered ? undefined : backplane.settled();
+      if (settled) void settled.then(() => next());
+      else next();
     });
     namespace.on('connection', (socket) => {
       const offset = backplane.offset(name);

@@ -46,7 +46,7 @@ async function duration(act: () => Promise<unknown>): Promise<number> {
   return performance.now() - begun;
 }
 
-describe.each<Kind>(['streams', 'pubsub'])('without Redis, %s', (kind) => {
+describe.each<Kind>(['mailbox', 'streams', 'pubsub'])('without Redis, %s', (kind) => {
   test('refuses at once, delivers locally, remembers, and resumes by itself', async () => {
     const [a, b] = [await start(kind), await start(kind)];
     const client = await a.client('u1', ['room']);

@@ -48,7 +48,7 @@ async function all(registry: Registry, limit = 1000, namespace = '/') {
   return ids;
 }
 
-describe.each<Kind>(['memory', 'streams', 'pubsub'])('the registry of %s', (kind) => {
+describe.each<Kind>(['memory', 'mailbox', 'streams', 'pubsub'])('the registry of %s', (kind) => {
   test('tells the first session of a user from further ones, on any node', async () => {
     const [a, b] = await cluster(kind);
     expect(await connect(a, 'u1', 's1')).toEqual({ first: true, users: 1, heldRooms: [] });

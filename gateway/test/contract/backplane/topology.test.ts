@@ -7,7 +7,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { freePort, startRedis, startSentinel } from '../../redis.js';
 import { type Kind, createBackplane, event, person, startNode } from './node.js';
 
-const kinds: Kind[] = ['streams', 'pubsub'];
+const kinds: Kind[] = ['mailbox', 'streams', 'pubsub'];
 
 describe('Sentinel', { timeout: 60_000 }, () => {
   test('a failover is survived, and both adapters go on with the new primary', async () => {
@@ -63,7 +63,7 @@ describe('TLS, an ACL user and a database', () => {
     );
     const port = await freePort();
     // Patterns are subscribed to only where the user may have any channel.
-    const channels = kind === 'streams' ? '&{tls}:*' : '&*';
+    const channels = kind === 'pubsub' ? '&*' : '&{tls}:*';
     const redis = await startRedis({
       port,
       args: [
@@ -71,7 +71,17 @@ describe('TLS, an ACL user and a database', () => {
         ...['--tls-key-file', key, '--tls-auth-clients', 'no'],
         // What docs/decisions/0011-registry.md says the user needs, and no more.
         ...['--user', 'default', 'off'],
-        ...['--user', 'gate', 'on', '>p@ss:w/rd', '~{tls}:*', channels, '-@all', '+@connection'],
+        ...[
+          '--user',
+          'gate',
+          'on',
+          '>p@ss:w/rd',
+          '~{tls}:*',
+          '~{tls:*',
+          channels,
+          '-@all',
+          '+@connection',
+        ],
         ...['+@pubsub', '+@stream', '+@scripting', '+@hash', '+@sortedset', '+@set', '+@string'],
         ...['+del', '+exists', '+time', '+info', '-@dangerous', '+info'],
       ],
@@ -92,7 +102,7 @@ describe('TLS, an ACL user and a database', () => {
       expect(await b.backplane.registry.countByRole('/')).toEqual({ r: 1 });
       await registry.disconnect('/', 's', 100);
       await vi.waitUntil(() => [...a.news, ...b.news].length === 1, 5000);
-      if (kind === 'streams') {
+      if (kind !== 'pubsub') {
         await client.lose();
         await client.comeBack(a);
         expect(client.socket.recovered).toBe(true);

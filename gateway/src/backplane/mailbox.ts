@@ -1,0 +1,135 @@
+import { type Mailbox, RedisAway, createAdapter } from '@streamgate/adapter';
+import { GatewayError } from '@streamgate/protocol/errors';
+import { userRoom } from '@streamgate/protocol/rooms';
+import { log } from '../ops/log.js';
+import { metrics } from '../ops/metrics.js';
+import type { Backplane, LostSession, Publication, Relocation, SessionData } from './backplane.js';
+import { LocalAdapters, lostSession, optionsOf } from './local-adapters.js';
+import { RedisBackplane, type RedisConfig } from './redis-backplane.js';
+import { redisKeys } from './redis-keys.js';
+import { LinkFault } from './redis-link.js';
+import type { RedisConnect } from './redis-options.js';
+import { roomKey } from './room-key.js';
+
+type ConnectedAdapter = InstanceType<Mailbox>;
+
+/** Over `@streamgate/adapter`, our own: a stream for each node, one order, recovery on any node. */
+class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
+  readonly kind = 'mailbox';
+  readonly recovers: boolean;
+  readonly serverOptions: Backplane['serverOptions'];
+  protected readonly adapters: LocalAdapters<ConnectedAdapter>;
+  private readonly mailbox: Mailbox;
+  /** By which the adapter knows a claimed session. */
+  private readonly pids = new WeakMap<LostSession, string>();
+
+  constructor(config: RedisConfig, connect: RedisConnect) {
+    super(config, connect);
+    const keepMs = config.recoverySeconds * 1000;
+    this.recovers = keepMs > 0;
+    this.mailbox = createAdapter(connect, {
+      prefix: redisKeys(config.redisPrefix).mailbox,
+      recoverySeconds: config.recoverySeconds,
+      timeoutMs: config.redisTimeoutMs,
+    });
+    // One truth for the registry and the adapter: who came while Redis was away is announced when
+    // the announcement can be carried.
+    this.link.prepare(async () => {
+      if (!this.mailbox.health.up)
+        throw new LinkFault('unavailable', 'the adapter is not connected');
+    });
+    this.mailbox.on('health', ({ up, reason }) => {
+      if (!up) this.link.setAway(reason ?? 'connection lost');
+    });
+    this.mailbox.on('fenced', () => log.warn('taken for dead by other nodes: sessions start anew'));
+    this.mailbox.on('fault', (error) => {
+      metrics.adapterFaults.add();
+      log.error({ err: error }, 'the adapter');
+    });
+    this.adapters = new LocalAdapters((namespace) => new this.mailbox(namespace));
+    this.serverOptions = {
+      adapter: this.adapters.factory(),
+      ...(this.recovers && {
+        connectionStateRecovery: { maxDisconnectionDuration: keepMs, skipMiddlewares: false },
+      }),
+    };
+  }
+
+  override async close(): Promise<void> {
+    await this.mailbox.close();
+    await super.close();
+  }
+
+  override deliverLocally(publication: Publication): void {
+    const { namespace, event, args } = publication;
+    this.mailbox.deliverLocally(namespace, [event, ...args], targetOf(publication));
+  }
+
+  /** Interest in the rooms is in Redis. */
+  override settled(): Promise<void> {
+    return this.mailbox.settled();
+  }
+
+  relocate({ namespace, action, users, room }: Relocation): Promise<void> {
+    const target = targetOf({ to: users.map(userRoom) });
+    const rooms = [roomKey(room)];
+    return whileUp(() =>
+      action === 'join'
+        ? this.mailbox.joinAll(namespace, target, rooms)
+        : this.mailbox.leaveAll(namespace, target, rooms),
+    );
+  }
+
+  offset(): string | undefined {
+    return this.mailbox.position();
+  }
+
+  async claim(namespace: string, pid: string): Promise<LostSession | undefined> {
+    const lost = await this.mailbox.claim(namespace, pid);
+    if (!lost) return undefined;
+    const session = { sid: lost.id, rooms: [...lost.rooms], data: lost.data as SessionData };
+    const claimed = lostSession(session as never);
+    this.pids.set(claimed, pid);
+    return claimed;
+  }
+
+  missed(
+    namespace: string,
+    lost: LostSession,
+    offset: string,
+    rooms: readonly string[],
+  ): Promise<unknown[][] | undefined> {
+    const { id } = lost;
+    const claimed = { id, pid: this.pids.get(lost) ?? '' };
+    return this.mailbox.missed(namespace, claimed, offset, [id, ...rooms.map(roomKey)]);
+  }
+
+  protected async send(publication: Publication): Promise<string> {
+    const { namespace, event, args } = publication;
+    // Throws where nobody could ever hear it.
+    this.adapters.of(namespace);
+    return whileUp(() => this.mailbox.publish(namespace, [event, ...args], targetOf(publication)));
+  }
+}
+
+/** Room names -> what the adapter addresses; everyone is no room. */
+function targetOf(publication: Parameters<typeof optionsOf>[0]) {
+  const { rooms, except, flags } = optionsOf(publication);
+  return { rooms: [...rooms], except: [...except], volatile: flags.volatile === true };
+}
+
+/** @throws GatewayError `backplane_unavailable` when the adapter's Redis is away */
+async function whileUp<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof RedisAway)) throw error;
+    const cause = new LinkFault(error.outcome, error.message);
+    throw new GatewayError('backplane_unavailable', undefined, { cause });
+  }
+}
+
+/** @param connect makes the connections; `close` ends them */
+export function createMailboxBackplane(config: RedisConfig, connect: RedisConnect): Backplane {
+  return new MailboxBackplane(config, connect);
+}
