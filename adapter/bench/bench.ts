@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Row, type Run, report, table } from './report.ts';
 import { fanOut } from './scenarios/fan-out.ts';
+import { memory } from './scenarios/memory.ts';
 import { recovery } from './scenarios/recovery.ts';
 import { tenNodes, unicast } from './scenarios/unicast.ts';
 
@@ -11,6 +12,7 @@ const scenarios: Record<string, (run: Run) => Promise<Row[]>> = {
   'ten-nodes': tenNodes,
   'fan-out': fanOut,
   recovery,
+  memory,
 };
 
 const help = `Measures the mailbox adapter against the stock streams adapter, interleaved, and prints medians.

@@ -35,7 +35,8 @@ export function row(
   more: Pick<Row, 'wanted'> = {},
 ): Row {
   const [stock, ours] = [measured.streams[name]!, measured.mailbox[name]!];
-  const ratio = unit.endsWith('/s') ? ours / stock : stock / ours;
+  // Of bytes in Redis stock has none, and gives nothing for it: there is nothing to compare.
+  const ratio = unit === 'bytes' ? NaN : unit.endsWith('/s') ? ours / stock : stock / ours;
   return { measure, unit, stock, ours, ratio, ...more };
 }
 
