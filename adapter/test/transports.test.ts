@@ -52,9 +52,9 @@ describe.each(['streams', 'mailbox'] as const)('whatever the transport, over %s'
       if (number % 50 === 0) await new Promise(setImmediate);
     }
     await vi.waitUntil(() => all.every(({ said }) => said.length === 300), 10_000);
-    for (const { got } of all) expect(got).toEqual(all[0]!.got);
-    expect(all[0]!.said).toEqual(Array.from({ length: 300 }, (_, number) => number));
-    expect(all[3]!.socket.io.engine.transport.name).toBe('websocket');
+    for (const { got } of all) expect(got).toEqual(all[0].got);
+    expect(all[0].said).toEqual(Array.from({ length: 300 }, (_, number) => number));
+    expect(all[3].socket.io.engine.transport.name).toBe('websocket');
   });
 
   test('what is to be compressed is', async () => {
