@@ -41,9 +41,12 @@ export class Delivery {
   }
 
   endTurn(): void {
-    this.flush(this.corked.length === 0);
-    for (const raw of this.corked) raw.uncork();
-    this.corked.length = 0;
+    try {
+      this.flush(this.corked.length === 0);
+    } finally {
+      for (const raw of this.corked) raw.uncork();
+      this.corked.length = 0;
+    }
   }
 
   /** @param alone nothing else is written in this turn */
@@ -66,6 +69,7 @@ class Writing {
   private packets: unknown[][] | undefined;
   private options: WriteOptions[] = [];
   private decoded: Packet[] | undefined;
+  private failure: Error | undefined;
 
   constructor(
     private readonly adapter: Adapter,
@@ -97,6 +101,7 @@ class Writing {
           this.toId(id);
         }
     }
+    if (this.failure) throw this.failure;
   }
 
   private excepted(): ReadonlySet<string> {
@@ -109,7 +114,13 @@ class Writing {
 
   private toId(id: string): void {
     const socket = findSocket(this.namespace, id);
-    if (socket) this.toSocket(socket);
+    if (!socket) return;
+    try {
+      this.toSocket(socket);
+    } catch (error) {
+      // A listener of one session must not keep the others from what they are sent.
+      this.failure ??= error as Error;
+    }
   }
 
   private toSocket(socket: Socket): void {

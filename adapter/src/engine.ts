@@ -76,6 +76,14 @@ export function anySocket(namespace: Namespace, id: string): Socket | undefined 
   return namespace.sockets.get(id) ?? earlySocket(namespace, id);
 }
 
+/** Every socket of a namespace, also those whose middleware still runs. */
+export function allSockets(namespace: Namespace): Socket[] {
+  const { _preConnectSockets: early } = namespace as unknown as {
+    _preConnectSockets?: Map<string, Socket>;
+  };
+  return [...namespace.sockets.values(), ...(early?.values() ?? [])];
+}
+
 function earlySocket(namespace: Namespace, id: string): Socket | undefined {
   return (
     namespace as unknown as { _preConnectSockets?: Map<string, Socket> }

@@ -3,7 +3,7 @@ import type { Namespace } from 'socket.io';
 import type { ClusterMessage } from 'socket.io-adapter';
 import type { MailboxAdapter } from './adapter.js';
 import { Delivery } from './delivery.js';
-import { closeTransport, heartbeatMs, recoveryMs } from './engine.js';
+import { allSockets, closeTransport, heartbeatMs, recoveryMs } from './engine.js';
 import { History } from './history.js';
 import { FORMAT, baseOf, newNodeId } from './keys.js';
 import { type Arg, type Health, Link, type RedisAway, type RedisConnect } from './link.js';
@@ -75,7 +75,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
 
   constructor(
     connect: RedisConnect,
-    private readonly settings: NodeSettings,
+    readonly settings: NodeSettings,
   ) {
     super();
     this.window = (settings.recoverySeconds ?? 0) * 1000;
@@ -95,6 +95,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
       () => {
         this.differs = true;
       },
+      fault,
     );
     this.sessions = new Sessions(
       this.outbox,
@@ -134,14 +135,6 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     return this.window === 0 ? KEEP_MS : this.window + this.proofMs;
   }
 
-  get leaseMs(): number {
-    return this.settings.leaseMs;
-  }
-
-  get mailboxBytes(): number {
-    return this.settings.mailboxBytes;
-  }
-
   get trimmedKey(): string {
     return `${this.base}trimmed`;
   }
@@ -163,7 +156,9 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
 
   addAdapter(adapter: MailboxAdapter): void {
     const namespace = adapter.nsp as Namespace;
-    if (this.settings.recoverySeconds === undefined) this.window = recoveryMs(namespace);
+    const { recoverySeconds } = this.settings;
+    const ofServer = recoveryMs(namespace);
+    this.window = ofServer > 0 && recoverySeconds !== undefined ? recoverySeconds * 1000 : ofServer;
     this.sessions.addNamespace(adapter);
   }
 
@@ -338,14 +333,14 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     this.nodeId = newNodeId();
     this.run = '';
     this.differs = true;
-    this.reader.position = '';
+    this.reader.forget();
     this.history.clear();
     this.unsaid = [];
     this.sessions.forgetAbsent();
     this.link.reset('this node was cleared away');
     this.emit('fenced');
     for (const adapter of this.sessions.adapters.values())
-      for (const socket of [...(adapter.nsp as Namespace).sockets.values()]) closeTransport(socket);
+      for (const socket of allSockets(adapter.nsp as Namespace)) closeTransport(socket);
     this.sessions.forgetAbsent();
   }
 

@@ -46,11 +46,15 @@ export class Outbox {
   /** The changes sent last. */
   private applied = Promise.resolve();
 
-  /** @param missed a change did not reach Redis */
+  /**
+   * @param missed a change did not reach Redis
+   * @param failed whoever was told of a letter threw
+   */
   constructor(
     private readonly link: Link,
     private readonly nodeId: () => string,
     private readonly missed: () => void,
+    private readonly failed: (error: unknown) => void,
   ) {}
 
   post(letter: Letter): void {
@@ -126,10 +130,14 @@ export class Outbox {
     for (const letter of letters) {
       this.flights.delete(letter.number);
       const nodes = letter.how === 'q' ? asked?.[question++] : undefined;
-      if (!fault || letter.accepted) letter.sent?.(nodes);
-      else {
-        if (fault.outcome !== 'unavailable' || this.wasSent(fault)) this.giveUp(letter.number);
-        letter.refused?.(fault);
+      try {
+        if (!fault || letter.accepted) letter.sent?.(nodes);
+        else {
+          if (fault.outcome !== 'unavailable' || this.wasSent(fault)) this.giveUp(letter.number);
+          letter.refused?.(fault);
+        }
+      } catch (error) {
+        this.failed(error);
       }
     }
   }

@@ -41,12 +41,18 @@ export class Reader {
 
   /** Reading begins behind this entry, of the mailbox that is the node's now. */
   start(position: EntryId): void {
-    const again = this.position !== '';
+    const again = this.generation > 0;
     this.position = position;
     this.generation++;
     this.begin();
     // A read of the old mailbox may be held open.
     if (again) this.redis.disconnect(true);
+  }
+
+  /** What was read belongs to another mailbox than the node's from now on. */
+  forget(): void {
+    this.position = '';
+    this.generation++;
   }
 
   /** Resolves when `reached` says so; it is asked whenever the position has moved. */
@@ -68,11 +74,11 @@ export class Reader {
   }
 
   private async run(): Promise<void> {
-    while (this.position === '' && !this.closed)
-      await new Promise<void>((resolve) => {
-        this.begin = resolve;
-      });
     while (!this.closed) {
+      if (this.position === '')
+        await new Promise<void>((resolve) => {
+          this.begin = resolve;
+        });
       const { generation } = this;
       const entries = await this.tryToRead();
       if (generation === this.generation && !this.closed) await this.deliver(entries);
@@ -80,6 +86,7 @@ export class Reader {
   }
 
   private async tryToRead(): Promise<readonly RawEntry[]> {
+    if (this.position === '') return [];
     try {
       const entries = await this.read();
       this.failures = 0;
@@ -99,6 +106,7 @@ export class Reader {
       for (const [id, fields] of entries) {
         const text = id.toString('latin1');
         this.hooks.entry(text, fields);
+        if (generation !== this.generation) return;
         this.position = text;
         if (performance.now() - began < TURN_MS) continue;
         this.endTurn();

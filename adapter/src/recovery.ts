@@ -208,6 +208,8 @@ export class Recovery {
         part.events = await this.elsewhere(part.node, part, lives);
       }
     await this.reader.until(() => compareIds(this.node.entry(), here) >= 0);
+    // Meanwhile it may have gone on under another name, and what it read before is forgotten.
+    if (this.node.nodeId !== me) throw new Unrecoverable('node');
     // From here on nothing is awaited: what is delivered later, the session gets live.
     const { history } = this.node;
     const found: { node: string; past: Past }[] = [];
@@ -247,8 +249,8 @@ export class Recovery {
     const own = roomKey(namespace, id);
     const prefix = roomKey(namespace, '');
     const name = sessionKey(namespace, pid);
-    const { nodeId, proofMs, leaseMs } = node;
-    const args = [nodeId, name, own, notice, marker, prefix, proofMs, leaseMs, ...rooms];
+    const { nodeId, proofMs, settings } = node;
+    const args = [nodeId, name, own, notice, marker, prefix, proofMs, settings.leaseMs, ...rooms];
     return (await node.link.run('move', args)) as MoveReply | null;
   }
 
@@ -257,7 +259,7 @@ export class Recovery {
     if (!mailbox) {
       const read = (from: EntryId, to: EntryId) => this.page(node, from, to);
       const trimmed = () => this.node.link.call((redis) => redis.hget(this.node.trimmedKey, node));
-      mailbox = new ForeignMailbox(read, trimmed, this.node.mailboxBytes);
+      mailbox = new ForeignMailbox(read, trimmed, this.node.settings.mailboxBytes);
       this.mailboxes.set(node, mailbox);
     }
     mailbox.usedAt = Date.now();
