@@ -31,5 +31,10 @@ export const suites: Suite[] = [
     serial: true,
     needs: ['redis-server', 'redis-sentinel'],
   },
-  { name: 'abuse', include: ['gateway/test/abuse/**/*.test.ts'], serial: true },
+  {
+    name: 'abuse',
+    include: ['gateway/test/abuse/**/*.test.ts'],
+    serial: true,
+    needs: ['redis-server'],
+  },
 ];

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Client, connect, eventually, type Answer } from '../client.js';
 import { ALICE, BOB, CAROL, carol } from '../cluster.js';
@@ -166,6 +167,21 @@ describe.each(BACKPLANES)('Redis goes away on %s', (backplane) => {
     expect(bob.has('user-connected')).toBe(false);
     for (const node of several.nodes)
       expect(node.lines.filter((line) => line.level === 'fatal')).toEqual([]);
+  });
+
+  test('emptied while it runs: the lists are rebuilt, nobody is announced', async () => {
+    await startInOneRoom();
+    const admin = new Redis(several.redis.url);
+    await admin.flushall();
+    admin.disconnect();
+    for (const number of [1, 2])
+      await eventually(
+        () => users(number),
+        (each) => String(each) === 'alice,bob',
+      );
+    await resumed();
+    expectNobodySaidGone();
+    expect(bob.has('user-connected')).toBe(false);
   });
 
   test('who left meanwhile is said gone afterwards, once', async () => {
