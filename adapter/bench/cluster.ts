@@ -81,39 +81,40 @@ export class BenchSession {
   /** Called for every `e` event, with its packet: `2["e",…]`. */
   heard: (packet: Buffer) => void = () => undefined;
   private readonly rooms: string[];
+  private readonly keepsOffset: boolean;
   private wire: WireClient | undefined;
 
-  constructor(rooms: string[]) {
+  /** @param keepsOffset it is to come back; otherwise it looks at nothing that comes, which is cheaper */
+  constructor(rooms: string[], keepsOffset = false) {
     this.rooms = rooms;
+    this.keepsOffset = keepsOffset;
   }
 
   /** Resolves when it is in its rooms, or has been given back what it was. */
   open(url: URL): Promise<void> {
     const { pid, offset, rooms } = this;
+    this.recovered = false;
     const auth = pid ? { pid, offset, rooms } : { rooms };
     return new Promise((resolve, reject) => {
-      this.wire = new WireClient(
-        url,
-        auth,
-        (packet) => {
-          if (packet[0] === CONNECT) {
-            const { pid: given } = JSON.parse(packet.toString('utf8', 1)) as { pid: string };
-            this.recovered = given === pid;
-            this.pid = given;
-            if (this.recovered) resolve();
-          } else if (packet[0] === EVENT) {
-            if (packet.length < 200 && packet.toString('latin1', 0, 10) === '2["welcome') resolve();
-            else this.heard(packet);
-            if (this.keepsOffset) this.offset = offsetOf(packet);
-          }
-        },
-        reject,
-      );
+      const opened = () => {
+        if (this.wire && !this.keepsOffset) this.wire.onPacket = (packet) => this.heard(packet);
+        resolve();
+      };
+      const listen = (packet: Buffer) => {
+        if (packet[0] === CONNECT) {
+          const { pid: given } = JSON.parse(packet.toString('utf8', 1)) as { pid: string };
+          this.recovered = given === pid;
+          this.pid = given;
+          if (this.recovered) opened();
+        } else if (packet[0] === EVENT) {
+          if (packet.toString('latin1', 0, 10) === '2["welcome') opened();
+          else this.heard(packet);
+          if (this.keepsOffset) this.offset = offsetOf(packet);
+        }
+      };
+      this.wire = new WireClient(url, auth, listen, reject);
     });
   }
-
-  /** Only when it is to come back: reading the offset costs. */
-  keepsOffset = true;
 
   end(): void {
     this.wire?.end();

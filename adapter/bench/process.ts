@@ -6,6 +6,11 @@ import type { Order, Publish, Reading, Start, Told } from './node.ts';
 
 const program = fileURLToPath(new URL('node.ts', import.meta.url));
 
+const children = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
 /** A node that is measured (`node.ts`). */
 export class BenchNode {
   readonly url: URL;
@@ -18,9 +23,8 @@ export class BenchNode {
 
   static async start(start: Start): Promise<BenchNode> {
     const child = fork(program, [JSON.stringify(start)], { execArgv: [] });
-    const killIt = () => child.kill('SIGKILL');
-    process.once('exit', killIt);
-    child.once('exit', () => process.off('exit', killIt));
+    children.add(child);
+    child.once('exit', () => children.delete(child));
     return new BenchNode(child, (await hears(child, 'url')).url);
   }
 

@@ -13,7 +13,6 @@ export async function fanOut(run: Run): Promise<Row[]> {
     const cluster = await Cluster.start(kind, 2);
     const members = Array.from({ length: sessions }, () => new BenchSession([ROOM]));
     await openAll(members, (index) => cluster.nodes[index % 2]!.url);
-    for (const member of members) member.keepsOffset = false;
     return { cluster, members };
   });
   type Ready = (typeof clusters)['streams'];

@@ -62,7 +62,6 @@ async function ready(cluster: Cluster): Promise<Ready> {
   const rooms = Array.from({ length: SESSIONS }, (_, index) => `user:${index}`);
   const sessions = rooms.map((room) => new BenchSession([room]));
   await openAll(sessions, (index) => cluster.nodes[index % 2]!.url);
-  for (const session of sessions) session.keepsOffset = false;
   return { cluster, sessions, rooms };
 }
 
