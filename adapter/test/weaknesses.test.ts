@@ -274,7 +274,10 @@ function beforeEachRead(node: Node, act: () => Promise<void>): void {
       if (command.name.toLowerCase() !== 'xread') return send(command, ...more);
       void act()
         .catch(() => undefined)
-        .then(() => send(command, ...more));
+        .then(() => {
+          // Whoever reads has the command's own promise.
+          void send(command, ...more);
+        });
       return command.promise;
     };
   }
