@@ -189,6 +189,18 @@ describe('packets that cost', () => {
     await victim.unharmed();
   });
 
+  test('guessing tokens on one connection comes to an end', async () => {
+    const raw = keep(await Raw.open(victim.node.url));
+    let refused = 0;
+    while (raw.open && refused < 100) {
+      raw.send(`40{"token":"guess-${refused}"}`);
+      if (await raw.next('44').catch(() => undefined)) refused++;
+    }
+    expect(raw.open).toBe(false);
+    expect(refused).toBeLessThan(20);
+    await victim.unharmed();
+  });
+
   test('attachments without end are cut off, and cost no memory', async () => {
     const before = await memory(victim.node);
     const session = keep(await Raw.session(victim.node.url, MALLORY));
