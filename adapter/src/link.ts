@@ -81,7 +81,10 @@ export class Link {
       redis.on('error', (error: Error) => {
         this.lastError = reasonOf(error);
       });
-      redis.on('close', () => this.setAway(this.lastError));
+      redis.on('close', () => {
+        if (redis === this.command) this.setAway(this.lastError);
+        else this.awaitReader();
+      });
       redis.on('ready', () => {
         this.lastError = 'connection lost';
         void this.revive();
@@ -139,6 +142,16 @@ export class Link {
     this.state = 'away';
     this.command.disconnect();
     this.reader.disconnect();
+  }
+
+  /**
+   * What is published while only the reader is away is delivered when it is back, which is in a moment:
+   * to refuse it meanwhile would let it overtake what waits in the mailbox.
+   */
+  private awaitReader(): void {
+    setTimeout(() => {
+      if (this.reader.status !== 'ready') this.setAway(this.lastError);
+    }, this.timeoutMs).unref();
   }
 
   private async limited<T>(answer: Promise<T>): Promise<T> {

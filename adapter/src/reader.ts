@@ -4,7 +4,7 @@ import type { EntryId } from './position.js';
 
 /** How long Redis holds a read open, and how much longer an answer may take. */
 const BLOCK_MS = 1000;
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 4000;
 /** Entries of one read. */
 const COUNT = 64;
 /** Longest time spent on delivering before others get a turn. */
@@ -135,7 +135,13 @@ export class Reader {
   }
 
   private async read(): Promise<readonly RawEntry[]> {
-    const silent = setTimeout(() => this.redis.disconnect(true), BLOCK_MS + PATIENCE_MS);
+    let answered = false;
+    // Once round the event loop more: a process that was stopped finds the answer only then.
+    const silent = setTimeout(() => {
+      setImmediate(() => {
+        if (!answered) this.redis.disconnect(true);
+      });
+    }, BLOCK_MS + PATIENCE_MS);
     try {
       const args = [
         'COUNT',
@@ -148,6 +154,7 @@ export class Reader {
       ];
       return entriesOf(await this.redis.callBuffer('XREAD', args));
     } finally {
+      answered = true;
       clearTimeout(silent);
     }
   }
