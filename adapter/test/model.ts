@@ -94,8 +94,12 @@ class Leave implements Command {
   }
 
   async run(model: Model, real: Real): Promise<void> {
-    await real.clients.get(this.session)!.leave(this.room);
-    model.connected(this.session)!.rooms.delete(this.room);
+    const client = real.clients.get(this.session)!;
+    const { owed, rooms } = model.connected(this.session)!;
+    // Who leaves at once misses what is still on its way to the room, and that is nobody's fault.
+    await until(() => client.said.length >= owed.flat().length);
+    await client.leave(this.room);
+    rooms.delete(this.room);
   }
 
   toString = () => `${this.session} leaves ${this.room}`;
