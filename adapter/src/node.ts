@@ -24,6 +24,8 @@ import { Sessions } from './sessions.js';
 
 /** Longest time between two renewals of the lease, in ms. */
 const RENEW_MS = 1000;
+/** Longest time for an answer that tells what time it is on Redis' clock, in ms. */
+const CLOCK_MS = 100;
 /** Arguments of one call while all is written anew. */
 const STEP = 500;
 /** `SOCKETS_JOIN` among the cluster messages of socket.io-adapter. */
@@ -71,6 +73,8 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   private window: number;
   private closing: Promise<void> | undefined;
   /** Read back, but served otherwise before: others are to know when they read this mailbox. */
+  /** Of Redis' clock before this process' monotonic one, in ms. */
+  private clockAhead: number | undefined;
   private unsaid: [EntryId, number][] = [];
 
   constructor(
@@ -92,6 +96,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     this.outbox = new Outbox(
       this.link,
       () => this.nodeId,
+      () => this.notAfter(),
       () => {
         this.differs = true;
       },
@@ -137,6 +142,12 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
 
   get trimmedKey(): string {
     return `${this.base}trimmed`;
+  }
+
+  /** By Redis' clock: by then whoever publishes now is told that it was not taken. 0: not known. */
+  private notAfter(): number {
+    if (this.clockAhead === undefined) return 0;
+    return Math.ceil(performance.now() + this.clockAhead + this.settings.timeoutMs);
   }
 
   mailboxOf(node: string): string {
@@ -278,6 +289,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     const { leaseMs } = this.settings;
     const args = [this.nodeId, position, this.run, runs, leaseMs, marker, behind];
     const [anew, id] = (await this.link.run('enter', args)) as [number, EntryId];
+    if (this.run !== runs) this.clockAhead = undefined;
     this.run = runs;
     if (position === '') this.reader.start(id);
     if (anew === 1) this.differs = true;
@@ -316,7 +328,10 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     const windowMs = Math.max(this.window, leaseMs);
     try {
       const args = [this.nodeId, leaseMs, windowMs, this.keepMs, mailboxBytes];
+      const asked = performance.now();
       const now = (await this.link.run('renew', args)) as number;
+      // A slow answer says little about the time.
+      if (performance.now() - asked < CLOCK_MS) this.clockAhead = now - asked;
       this.history.expire(now - this.keepMs);
       if (this.differs && this.link.up) await this.writeAnew();
     } catch {

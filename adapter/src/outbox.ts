@@ -47,12 +47,14 @@ export class Outbox {
   private applied = Promise.resolve();
 
   /**
+   * @param notAfter by Redis' clock, for a call that is sent now; 0: that clock is not known
    * @param missed a change did not reach Redis
    * @param failed whoever was told of a letter threw
    */
   constructor(
     private readonly link: Link,
     private readonly nodeId: () => string,
+    private readonly notAfter: () => number,
     private readonly missed: () => void,
     private readonly failed: (error: unknown) => void,
   ) {}
@@ -100,7 +102,7 @@ export class Outbox {
 
   private sendLetters(queue: readonly Item[], begin: number): number {
     const letters: Letter[] = [];
-    const args: Arg[] = [this.nodeId()];
+    const args: Arg[] = [this.nodeId(), this.notAfter()];
     let bytes = 0;
     let index = begin;
     for (; index < queue.length && letters.length < MAX_MESSAGES && bytes < MAX_BYTES; index++) {
@@ -133,7 +135,7 @@ export class Outbox {
       try {
         if (!fault || letter.accepted) letter.sent?.(nodes);
         else {
-          if (fault.outcome !== 'unavailable' || this.wasSent(fault)) this.giveUp(letter.number);
+          if (this.mayBeTaken(fault)) this.giveUp(letter.number);
           letter.refused?.(fault);
         }
       } catch (error) {
@@ -143,8 +145,8 @@ export class Outbox {
   }
 
   /** A connection that ended with calls open says nothing about what became of them. */
-  private wasSent(fault: RedisAway): boolean {
-    return fault.message !== 'Redis is away';
+  private mayBeTaken({ message }: RedisAway): boolean {
+    return message !== 'Redis is away' && message !== 'LATE';
   }
 
   private giveUp(number: number): void {

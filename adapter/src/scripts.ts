@@ -5,13 +5,17 @@ import { COMMON, FENCE } from './script-head.js';
 import { CHANGE, CLAIM, MOVE } from './session-scripts.js';
 
 /**
- * Writes a batch into the mailboxes of the nodes that need it, one entry each. For each message:
+ * Writes a batch into the mailboxes of the nodes that need it, one entry each. First the time after
+ * which it is not wanted any more (0: none): whoever asked has been told by then that it was not
+ * taken, and has delivered it locally. For each message:
  * how, number of keys, keys, blob. How: `e` an event to the nodes in the interest keys; `q` the same,
  * and the nodes that live are told; `n` the keys are nodes; `j<n>` the last n keys
  * are needed from now on by the nodes that the others name.
  * @returns for each `q` the nodes
  */
 const PUBLISH = `${COMMON}${FENCE}
+local not_after = tonumber(ARGV[2])
+if not_after > 0 and now_ms() > not_after then return redis.error_reply('LATE') end
 -- Arguments that one command takes at once: Lua's stack has an end.
 local MOST = 4000
 local last = #ARGV
@@ -35,7 +39,7 @@ local function nodes_of(first, count)
 end
 
 local entries, asked = {}, {}
-local index = 2
+local index = 3
 local now
 while index <= last do
   local how, count = ARGV[index], tonumber(ARGV[index + 1])
@@ -81,7 +85,7 @@ for node, entry in pairs(entries) do
 end
 -- Named by a key, but cleared away: what the clearing has left is cleared here.
 if #gone > 0 then
-  index = 2
+  index = 3
   while index <= last do
     local count = tonumber(ARGV[index + 1])
     if ARGV[index] ~= 'n' then
