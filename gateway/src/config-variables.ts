@@ -244,6 +244,11 @@ const transport = {
     default: '20000',
     help: 'Without a pong for so long the session is lost',
   },
+  STREAMGATE_CONNECT_TIMEOUT_MS: {
+    schema: value.whole(100, 3_600_000),
+    default: '10000',
+    help: 'Once its transport is open, a client has so long to connect to a namespace',
+  },
   STREAMGATE_PER_MESSAGE_DEFLATE: {
     schema: value.flag,
     default: 'false',

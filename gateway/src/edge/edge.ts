@@ -20,9 +20,6 @@ import { SocketAdapter } from './socket-adapter.js';
 import type { Connection } from './socket-io-internals.js';
 import { corkFlushes } from './write-together.js';
 
-/** Once connected, a client has so long to name a namespace, in ms. */
-const CONNECT_TIMEOUT_MS = 10_000;
-
 /** What the edge needs of the node; it makes the rest of `SessionsParts` itself. */
 export type EdgeParts = Omit<SessionsParts, 'handlers' | 'flood'>;
 
@@ -81,7 +78,7 @@ function serverOptions(config: Config, backplane: Backplane): Partial<ServerOpti
     cors: corsOptions(config.corsOrigins),
     pingInterval: config.pingIntervalMs,
     pingTimeout: config.pingTimeoutMs,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: config.connectTimeoutMs,
     maxHttpBufferSize: config.maxPayloadBytes,
     perMessageDeflate: config.perMessageDeflate,
     httpCompression: config.perMessageDeflate,
