@@ -4,7 +4,8 @@ import { MailboxAdapter } from './adapter.js';
 import { namespaceKey, roomKey } from './keys.js';
 import { type Health, RedisAway, type RedisConnect, backoff } from './link.js';
 import { KIND, encodePacket, encodeValue } from './message.js';
-import { type NodeEvents, MailboxNode } from './node.js';
+import { MailboxNode } from './node.js';
+import type { NodeEvents } from './node-settings.js';
 import { PacketType } from './parser.js';
 import type { LostSession } from './recovery.js';
 

@@ -6,7 +6,7 @@ import { Delivery } from './delivery.js';
 import { allSockets, closeTransport, heartbeatMs, recoveryMs } from './engine.js';
 import { History } from './history.js';
 import { FORMAT, baseOf, newNodeId } from './keys.js';
-import { type Arg, type Health, Link, type RedisAway, type RedisConnect } from './link.js';
+import { type Arg, Link, type RedisAway, type RedisConnect } from './link.js';
 import {
   type Draft,
   KIND,
@@ -16,40 +16,22 @@ import {
   encode,
   encodeValue,
 } from './message.js';
+import type { NodeEvents, NodeSettings } from './node-settings.js';
 import { type How, Outbox } from './outbox.js';
 import { type EntryId, WHOLE, following, formatPosition } from './position.js';
 import { Reader } from './reader.js';
-import { Recovery, type Refusal } from './recovery.js';
+import { Recovery } from './recovery.js';
+import { RedisClock } from './redis-clock.js';
 import { Sessions } from './sessions.js';
 
 /** Longest time between two renewals of the lease, in ms. */
 const RENEW_MS = 1000;
-/** Longest time for an answer that tells what time it is on Redis' clock, in ms. */
-const CLOCK_MS = 100;
 /** Arguments of one call while all is written anew. */
 const STEP = 500;
 /** `SOCKETS_JOIN` among the cluster messages of socket.io-adapter. */
 const JOIN = 4;
 /** How long entries of a mailbox are kept that no session can come back for. */
 const KEEP_MS = 10_000;
-
-export interface NodeSettings {
-  readonly prefix: string;
-  readonly recoverySeconds: number | undefined;
-  readonly timeoutMs: number;
-  readonly mailboxBytes: number;
-  readonly leaseMs: number;
-}
-
-export interface NodeEvents {
-  health: [Health];
-  /** This node had been cleared away as dead; it goes on under another name. */
-  fenced: [];
-  /** A session came back and was not continued. */
-  unrecovered: [Refusal];
-  /** Something could not be done; it was not an outage of Redis. */
-  fault: [Error];
-}
 
 /** What the adapters of one server share: connections, mailbox, and what this node has. */
 export class MailboxNode extends EventEmitter<NodeEvents> {
@@ -73,8 +55,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   private window: number;
   private closing: Promise<void> | undefined;
   /** Read back, but served otherwise before: others are to know when they read this mailbox. */
-  /** Of Redis' clock before this process' monotonic one, in ms. */
-  private clockAhead: number | undefined;
+  private readonly clock = new RedisClock();
   private unsaid: [EntryId, number][] = [];
 
   constructor(
@@ -96,7 +77,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     this.outbox = new Outbox(
       this.link,
       () => this.nodeId,
-      () => this.notAfter(),
+      () => this.clock.in(settings.timeoutMs),
       () => {
         this.differs = true;
       },
@@ -142,12 +123,6 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
 
   get trimmedKey(): string {
     return `${this.base}trimmed`;
-  }
-
-  /** By Redis' clock: by then whoever publishes now is told that it was not taken. 0: not known. */
-  private notAfter(): number {
-    if (this.clockAhead === undefined) return 0;
-    return Math.ceil(performance.now() + this.clockAhead + this.settings.timeoutMs);
   }
 
   mailboxOf(node: string): string {
@@ -289,7 +264,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     const { leaseMs } = this.settings;
     const args = [this.nodeId, position, this.run, runs, leaseMs, marker, behind];
     const [anew, id] = (await this.link.run('enter', args)) as [number, EntryId];
-    if (this.run !== runs) this.clockAhead = undefined;
+    if (this.run !== runs) this.clock.forget();
     this.run = runs;
     if (position === '') this.reader.start(id);
     if (anew === 1) this.differs = true;
@@ -330,8 +305,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
       const args = [this.nodeId, leaseMs, windowMs, this.keepMs, mailboxBytes];
       const asked = performance.now();
       const now = (await this.link.run('renew', args)) as number;
-      // A slow answer says little about the time.
-      if (performance.now() - asked < CLOCK_MS) this.clockAhead = now - asked;
+      this.clock.heard(now, asked);
       this.history.expire(now - this.keepMs);
       if (this.differs && this.link.up) await this.writeAnew();
     } catch {

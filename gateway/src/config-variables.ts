@@ -307,18 +307,3 @@ export const SUBJECTS: Readonly<Record<string, Readonly<Record<string, Variable>
   'Connections and drain': transport,
   'For clients of the five documents': documents,
 };
-
-/** Names of the contract whose part of the product is not in this version. */
-export const LATER: Readonly<Record<string, string>> = {
-  STREAMGATE_DATABASE_URL: 'chat',
-  STREAMGATE_DATA_DIR: 'chat',
-  STREAMGATE_INSECURE_QUERY_USER: 'chat',
-  STREAMGATE_TCP_PORT: 'the TCP door',
-  STREAMGATE_TCP_HOST: 'the TCP door',
-  STREAMGATE_KAFKA_BROKERS: 'the Kafka door',
-  STREAMGATE_KAFKA_TOPIC_PREFIX: 'the Kafka door',
-  STREAMGATE_STREAM_PARTITIONS: 'the stream door',
-  STREAMGATE_IDEMPOTENCY_SECONDS: 'the stream door',
-  STREAMGATE_COMMAND_MAX_BYTES: 'the stream door',
-  STREAMGATE_EVENTS_OUT: 'the outbound stream',
-};

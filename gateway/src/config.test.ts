@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { renderConfigTable } from './config-docs.js';
 import { printable } from './config-print.js';
-import { LATER, SUBJECTS, VARIABLES } from './config-variables.js';
+import { LATER } from './config-later.js';
+import { SUBJECTS, VARIABLES } from './config-variables.js';
 import { ConfigError, configKey, readConfig } from './config.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'streamgate-config-'));

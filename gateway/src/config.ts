@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
-import { LATER, VARIABLES, type Variable } from './config-variables.js';
+import { LATER } from './config-later.js';
+import { VARIABLES, type Variable } from './config-variables.js';
 
 /** The only reader of the environment: every variable as it stands, checked and frozen. */
 

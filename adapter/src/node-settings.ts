@@ -1,0 +1,22 @@
+import type { Health } from './link.js';
+import type { Refusal } from './recovery.js';
+
+/** Settings of a node, all of them set. */
+export interface NodeSettings {
+  readonly prefix: string;
+  readonly recoverySeconds: number | undefined;
+  readonly timeoutMs: number;
+  readonly mailboxBytes: number;
+  readonly leaseMs: number;
+}
+
+/** What a node tells whoever made it. */
+export interface NodeEvents {
+  health: [Health];
+  /** This node had been cleared away as dead; it goes on under another name. */
+  fenced: [];
+  /** A session came back and was not continued. */
+  unrecovered: [Refusal];
+  /** Something could not be done; it was not an outage of Redis. */
+  fault: [Error];
+}
