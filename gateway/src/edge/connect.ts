@@ -76,12 +76,17 @@ export class Connect {
     aroundOpening(namespace, (socket, open) => writeTogether(socket.client, open));
     namespace.use((socket, next) => {
       const refusal = this.refusals.get(socket);
-      if (refusal && !this.parts.config.authErrorEvent)
+      if (refusal && !this.parts.config.authErrorEvent) {
+        this.decided(socket);
         return next(connectError(refusal, connectionOf(socket.client).protocol));
+      }
       // A continued session is in its rooms for the backplane already, and must not miss a tick.
       const settled = refusal || socket.recovered ? undefined : this.parts.backplane.settled();
       if (settled) void settled.then(() => this.proceed(socket as SessionSocket, next));
-      else next();
+      else {
+        this.decided(socket);
+        next();
+      }
     });
     namespace.on('connection', (socket) => {
       const refusal = this.refusals.get(socket);
@@ -93,8 +98,16 @@ export class Connect {
   private proceed(session: SessionSocket, next: () => void): void {
     // Socket.IO drops a socket whose connection is gone by now, and says so to nobody.
     if (connectionOf(session.client).readyState !== 'open' && !session.dormant)
-      void this.parts.presence.depart(session, false);
+      this.parts.presence
+        .depart(session, false)
+        .catch((err: unknown) => log.error({ err, session: session.id }, 'cannot unregister'));
+    this.decided(session);
     next();
+  }
+
+  /** The client may ask for this namespace again: from here on Socket.IO knows what became of it. */
+  private decided(socket: Socket): void {
+    this.deciding.get(socket.nsp.name)?.delete(socket.client);
   }
 
   private async create(
@@ -111,8 +124,6 @@ export class Connect {
       return await this.admit(namespace, client, auth, principal);
     } catch (thrown) {
       return this.refuse(namespace, client, auth, toGatewayError(thrown));
-    } finally {
-      this.deciding.get(namespace.name)?.delete(client);
     }
   }
 
