@@ -118,7 +118,9 @@ describe.each<Kind>(['mailbox', 'streams', 'pubsub'])('without Redis, %s', (kind
       await vi.waitUntil(() => got.some(([, number]) => number === 2), 5000);
     expect(here.got.map((got) => got[1])).toEqual([1, 2]);
     // Redis took it before it was given up: the others may still receive it, once.
-    expect(there.got.map((got) => got[1])).toEqual([1, 2]);
+    // On mailbox Redis refuses what it comes to too late, once the node knows Redis' clock.
+    const heard = there.got.map((got) => got[1]);
+    expect(kind === 'mailbox' ? [[2], [1, 2]] : [[1, 2]]).toContainEqual(heard);
     await vi.waitUntil(() => a.news.length > 0, 5000);
     expect(a.news).toEqual(['+u 1']);
   });
