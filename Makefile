@@ -29,7 +29,7 @@ generate: $(packages) ## write the generated files anew
 	@npm run --silent generate
 
 clean: ## remove what was built and fetched
-	rm -rf node_modules */node_modules */dist .cache coverage
+	rm -rf node_modules */node_modules */dist */cjs/dist .cache coverage
 
 # `npm ci` where there is nothing yet; else only what changed, and never the lock file.
 $(packages): package-lock.json
