@@ -1,4 +1,5 @@
 import type { ServerOptions } from 'socket.io';
+import type { NoticeBody } from './notices.js';
 import type { Registry } from './registry.js';
 import type { Session } from './session.js';
 
@@ -15,6 +16,8 @@ export interface Publication {
   readonly args: readonly unknown[];
   /** A session that is not ready may miss it, and it is not recovered. */
   readonly volatile?: boolean;
+  /** Of an event that an inbox keeps: every node that hands it to sessions hears the tag. */
+  readonly tag?: string;
 }
 
 /** Room membership of users, changed on every node that has a session of theirs. */
@@ -24,6 +27,17 @@ export interface Relocation {
   readonly users: readonly string[];
   readonly room: string;
 }
+
+/** Something that nodes tell nodes, in order with the events; no session sees it. */
+export interface Notice {
+  readonly namespace: string;
+  /** The nodes with a session in one of these rooms, or all nodes. */
+  readonly to: readonly string[] | 'nodes';
+  readonly body: NoticeBody;
+}
+
+/** What a command makes the backplane do. */
+export type Act = Publication | Relocation | Notice;
 
 /** An earlier session that may be continued. Nothing of it is given before the token is verified. */
 export interface LostSession {
@@ -83,6 +97,23 @@ export interface Backplane {
   relocate(relocation: Relocation): Promise<void>;
 
   /**
+   * To the nodes that it is for, this one included, in order with what is published.
+   * @throws GatewayError `backplane_unavailable`
+   */
+  notify?(notice: Notice): Promise<void>;
+  /** A listener must not throw, and passes over kinds that it does not know. */
+  onNotice?(listener: (namespace: string, to: Notice['to'], body: NoticeBody) => void): void;
+
+  /**
+   * Several acts and what is to be recorded of them, as one script: all of it or nothing, and
+   * nothing between. Only on a backplane that can.
+   * @param guard Lua that may call `publish(i)` for the i-th act (from 1), `redis.call`, and read
+   *   `args`; what it returns is returned
+   * @throws GatewayError `backplane_unavailable`: the outcome is not known
+   */
+  together?(acts: readonly Act[], guard: Guard): Promise<unknown>;
+
+  /**
    * Resolves when what is published from then on will arrive in all rooms that sessions of this node
    * are in now; undefined: it will already.
    */
@@ -114,6 +145,12 @@ export interface Backplane {
     offset: string,
     rooms: readonly string[],
   ): Promise<unknown[][] | undefined>;
+}
+
+/** What a script does around the acts it carries. */
+export interface Guard {
+  readonly lua: string;
+  readonly args: readonly (string | number | Buffer)[];
 }
 
 /** What Socket.IO persists of a session: written by `edge/`, read back by `claim`. */
