@@ -15,6 +15,7 @@ export const ERRORS = {
   // Connecting
   authentication_failed: { message: 'Authentication failed', retryable: false, status: 401 },
   token_expired: { message: 'Token expired', retryable: false, status: 401 },
+  token_revoked: { message: 'The token was revoked', retryable: false, status: 401 },
   user_mismatch: {
     message: 'The token belongs to another user',
     retryable: false,
@@ -40,11 +41,29 @@ export const ERRORS = {
   not_in_room: { message: 'Join the room first', retryable: false, status: 403 },
   too_many_rooms: { message: 'Too many rooms', retryable: false, status: 429 },
   user_offline: { message: 'The user is not connected', retryable: false, status: 404 },
+  disconnected: { message: 'Disconnected by a service', retryable: false, status: 403 },
   // Commands and the REST door
   unauthorized: { message: 'A valid token is required', retryable: false, status: 401 },
   forbidden: { message: 'Not allowed', retryable: false, status: 403 },
   reserved_event: { message: 'This event name is reserved', retryable: false, status: 400 },
   unknown_namespace: { message: 'Unknown namespace', retryable: false, status: 400 },
+  unknown_action: { message: 'Unknown action', retryable: false, status: 400 },
+  unknown_field: { message: 'Unknown field', retryable: false, status: 400 },
+  invalid_json: { message: 'Not JSON', retryable: false, status: 400 },
+  invalid_to: { message: 'Not room names', retryable: false, status: 400 },
+  invalid_ttl: { message: 'Not a number of seconds', retryable: false, status: 400 },
+  invalid_receipt: { message: 'Not a receipt stream', retryable: false, status: 400 },
+  durable_needs_users: {
+    message: 'A durable command addresses users, by user: rooms only',
+    retryable: false,
+    status: 400,
+  },
+  idempotency_conflict: {
+    message: 'The id was used for another command',
+    retryable: false,
+    status: 409,
+  },
+  lease_lost: { message: 'Another node executes this partition', retryable: true, status: 503 },
   payload_too_large: { message: 'Payload too large', retryable: false, status: 413 },
   not_found: { message: 'Not found', retryable: false, status: 404 },
   method_not_allowed: { message: 'Method not allowed', retryable: false, status: 405 },

@@ -52,9 +52,11 @@ export class Executor {
 
   private async act({ command, relocation }: Accepted): Promise<Outcome> {
     if (relocation) await this.relocate(relocation);
-    if (command.action !== 'emit') return { id: undefined };
+    if (command.action !== 'emit') return { outcome: 'done', inboxed: 0 };
     const { nsp: namespace, to, except, event, args, volatile } = command;
-    return { id: await this.backplane.publish({ namespace, to, except, event, args, volatile }) };
+    const publication = { namespace, to, except, event, args, volatile };
+    const id = await this.backplane.publish(publication);
+    return { outcome: 'done', inboxed: 0, ...(id !== undefined && { id }) };
   }
 
   /** Held first, so that a session that connects meanwhile finds the room in the registry. */
@@ -125,6 +127,7 @@ const RoomArgument = z.object({ room: RoomName });
  * @throws GatewayError `invalid_payload` when such an event names no room
  */
 function relocationOf(command: Command): Relocation | undefined {
+  if (command.action === 'disconnect') return undefined;
   if (command.action !== 'emit') {
     const { action, nsp: namespace, users, room } = command;
     return { namespace, action, users, room };

@@ -1,0 +1,30 @@
+/**
+ * What nodes tell nodes. Nodes of neighbouring releases work side by side: a kind that is not known
+ * is passed over, and fields are only added.
+ */
+export type NoticeBody = DisconnectNotice | RevokedNotice | InboxNotice;
+
+/** End all sessions of these users: a service said so. */
+export interface DisconnectNotice {
+  readonly kind: 'disconnect';
+  readonly users: readonly string[];
+  /** What the client's `error` event says; the catalogue's `disconnected` when absent. */
+  readonly code?: string;
+  readonly reason?: string;
+}
+
+/** Refuse tokens of these users that were issued at or before a moment. */
+export interface RevokedNotice {
+  readonly kind: 'revoked';
+  readonly users: readonly string[];
+  /** Milliseconds since the epoch: tokens issued up to then are refused. */
+  readonly issuedUntil: number;
+  /** Milliseconds since the epoch: when that is forgotten. */
+  readonly until: number;
+}
+
+/** Something lies in the inbox of these users. */
+export interface InboxNotice {
+  readonly kind: 'inbox';
+  readonly users: readonly string[];
+}

@@ -1,0 +1,111 @@
+import { LRUCache } from 'lru-cache';
+import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
+import type { Act, Backplane } from '../backplane/backplane.js';
+
+/** What is to be done for one command, and recorded of it. */
+export interface Deed {
+  /** Id of its entry in the stream, when it has one: acknowledged together with acting. */
+  readonly entry?: string;
+  /** Done once under this key; the same key with another digest is a conflict. */
+  readonly once?: { readonly key: string; readonly digest: string };
+  readonly acts: readonly Act[];
+  /** Kept for users before it is sent to their sessions. */
+  readonly inbox?: Keepsake;
+}
+
+/** An event for the inboxes of users. */
+export interface Keepsake {
+  readonly namespace: string;
+  readonly users: readonly string[];
+  /** Names it; the publication carries the same. */
+  readonly tag: string;
+  /** JSON of a list: the event's name and its arguments. */
+  readonly payload: string;
+  /** Milliseconds since the epoch after which it is no longer worth delivering. */
+  readonly expiresAt?: number;
+}
+
+/** Who reads a partition: its lease is checked, and what is done is acknowledged. */
+export interface Consumer {
+  readonly stream: string;
+  readonly group: string;
+  readonly leaseKey: string;
+  /** What the lease holds while it is ours. */
+  readonly token: string;
+}
+
+/** What became of a deed; an error concerns this deed alone. */
+export type Verdict =
+  | { readonly outcome: 'done'; readonly id?: string; readonly inboxed: number }
+  | { readonly outcome: 'duplicate' }
+  | GatewayError;
+
+/**
+ * Does what commands ask for, once: acts and records that it acted. Chosen by the backplane, since
+ * only there acting and recording can be one step.
+ */
+export interface Ledger {
+  /**
+   * In order; a verdict for each deed.
+   * @throws GatewayError for all of them: `lease_lost` (nothing was done), `backplane_unavailable`
+   *   (not known what was done: the pending entries tell)
+   */
+  settle(deeds: readonly Deed[], consumer?: Consumer): Promise<Verdict[]>;
+}
+
+/** Ids that a single node remembers at most, the oldest are forgotten first. */
+const IDS_MAX = 100_000;
+
+/** For a node without Redis: what was done is remembered in its memory. */
+export class MemoryLedger implements Ledger {
+  private readonly done: LRUCache<string, string>;
+
+  /**
+   * @param windowMs how long an id is remembered
+   * @param keep stores in inboxes, and says in how many
+   */
+  constructor(
+    private readonly backplane: Backplane,
+    windowMs: number,
+    private readonly keep: (keepsake: Keepsake) => number,
+  ) {
+    this.done = new LRUCache({ max: IDS_MAX, ttl: windowMs });
+  }
+
+  async settle(deeds: readonly Deed[]): Promise<Verdict[]> {
+    const verdicts: Verdict[] = [];
+    for (const deed of deeds) verdicts.push(await this.settleOne(deed));
+    return verdicts;
+  }
+
+  private async settleOne({ once, acts, inbox }: Deed): Promise<Verdict> {
+    const digest = once && this.done.get(once.key);
+    if (once && digest !== undefined)
+      return digest === once.digest
+        ? { outcome: 'duplicate' }
+        : new GatewayError('idempotency_conflict');
+    // Recorded first, so that nobody passes meanwhile.
+    if (once) this.done.set(once.key, once.digest);
+    try {
+      const inboxed = inbox ? this.keep(inbox) : 0;
+      let id: string | undefined;
+      for (const act of acts) id = (await perform(this.backplane, act)) ?? id;
+      return { outcome: 'done', inboxed, ...(id !== undefined && { id }) };
+    } catch (thrown) {
+      if (once) this.done.delete(once.key);
+      return toGatewayError(thrown);
+    }
+  }
+}
+
+/**
+ * One act through the backplane's own methods.
+ * @returns the id of a publication, when the backplane gives ids
+ * @throws GatewayError `backplane_unavailable`
+ */
+export async function perform(backplane: Backplane, act: Act): Promise<string | undefined> {
+  if ('event' in act) return backplane.publish(act);
+  if ('action' in act) await backplane.relocate(act);
+  else await backplane.notify?.(act);
+  return undefined;
+}
