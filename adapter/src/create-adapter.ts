@@ -1,15 +1,21 @@
 import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
 import { MailboxAdapter } from './adapter.js';
-import { namespaceKey, roomKey } from './keys.js';
 import { type Health, RedisAway, type RedisConnect, backoff } from './link.js';
-import { KIND, encodePacket, encodeValue } from './message.js';
 import { MailboxNode } from './node.js';
 import type { NodeEvents } from './node-settings.js';
 import { PacketType } from './parser.js';
+import {
+  type MailboxMessage,
+  type MailboxRelocation,
+  type Target,
+  eventPost,
+  relocationPost,
+} from './posts.js';
 import type { LostSession } from './recovery.js';
+import { type Guard, type Together, publishTogether } from './together.js';
 
-export type { Health, LostSession, RedisConnect };
+export type { Guard, Health, LostSession, MailboxMessage, RedisConnect, Target, Together };
 export { RedisAway };
 
 export interface MailboxOptions {
@@ -26,17 +32,6 @@ export interface MailboxOptions {
   mailboxBytes?: number;
   /** A node that has not renewed its lease for so long counts as dead. Default 10,000. */
   leaseMs?: number;
-}
-
-/** Who is sent an event. */
-export interface Target {
-  /** Empty or absent: everyone in the namespace. A session in two of them gets one copy. */
-  readonly rooms?: readonly string[];
-  /** Rooms (or ids of sessions) that are left out. */
-  readonly except?: readonly string[];
-  /** A session that is not ready may miss it, and it is not recovered. */
-  readonly volatile?: boolean;
-  readonly compress?: boolean;
 }
 
 /** For the `adapter` option of a Socket.IO server, and all that a server may ask of it. */
@@ -56,6 +51,14 @@ export interface Mailbox {
    *   still receive it
    */
   publish(namespace: string, event: readonly unknown[], target?: Target): Promise<string>;
+  /**
+   * Sends several messages in one step of Redis in which a script of the caller's decides what becomes
+   * of each: all of it happens, or nothing. They are delivered on this node when they are read back,
+   * also when the answer does not come: whether it happened is then for the caller to find out.
+   * @param messages 64 at most, and better not more than 256 KB of them
+   * @throws RedisAway `timeout`: not known whether it happened; else it did not
+   */
+  publishTogether(messages: readonly MailboxMessage[], guard: Guard): Promise<Together>;
   /** Sends an event to sessions of this node, at once. */
   deliverLocally(namespace: string, event: readonly unknown[], target?: Target): void;
   /**
@@ -124,19 +127,17 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
     position: () => node.position(),
     publish(namespace, event, target = {}) {
       return new Promise((resolve, reject) => {
-        const { rooms = [], except = [], volatile = false, compress = true } = target;
-        const draft = {
-          kind: KIND.event,
-          volatile,
-          compress,
-          takesOffset: node.windowMs > 0 && (!volatile || typeof event.at(-1) === 'string'),
-          namespace,
-          rooms,
-          except,
-          ...encodePacket({ type: PacketType.EVENT, nsp: namespace, data: [...event] }),
-        };
-        const id = node.post(keysOf(namespace, rooms), draft, () => resolve(id), reject);
+        const { keys, draft, how } = eventPost(node, namespace, event, target);
+        const id = node.post(keys, draft, () => resolve(id), reject, how);
       });
+    },
+    publishTogether(messages, guard) {
+      const posts = messages.map((message) =>
+        'event' in message
+          ? eventPost(node, message.namespace, message.event, message.target)
+          : relocationPost(node, message),
+      );
+      return publishTogether(node, posts, guard);
     },
     deliverLocally(namespace, event, target = {}) {
       const adapter = node.sessions.adapters.get(namespace);
@@ -144,8 +145,10 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
       adapter?.broadcastHere(packet, optionsOf(target));
     },
     settled: () => node.settled(),
-    joinAll: (namespace, target, rooms) => relocate(node, 4, namespace, target, rooms),
-    leaveAll: (namespace, target, rooms) => relocate(node, 5, namespace, target, rooms),
+    joinAll: (namespace, target, rooms) =>
+      relocate(node, { action: 'join', namespace, target, rooms }),
+    leaveAll: (namespace, target, rooms) =>
+      relocate(node, { action: 'leave', namespace, target, rooms }),
     async save(namespace, sessionId) {
       const adapter = node.sessions.adapters.get(namespace);
       if (adapter) await node.sessions.save(adapter, sessionId);
@@ -161,27 +164,9 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
   return Object.defineProperties(make, Object.getOwnPropertyDescriptors(api)) as unknown as Mailbox;
 }
 
-function keysOf(namespace: string, rooms: readonly string[]): string[] {
-  return rooms.length === 0
-    ? [namespaceKey(namespace)]
-    : rooms.map((room) => roomKey(namespace, room));
-}
-
-/** @param type of the message, as socket.io-adapter numbers them: 4 join, 5 leave */
-function relocate(
-  node: MailboxNode,
-  type: 4 | 5,
-  namespace: string,
-  { rooms: of = [], except = [] }: Target,
-  rooms: readonly string[],
-): Promise<void> {
-  const joined = type === 4 ? rooms.map((room) => roomKey(namespace, room)) : [];
-  const data = { opts: { rooms: of, except, flags: {} }, rooms };
-  const value = encodeValue({ uid: node.nodeId, type, data });
-  const draft = { kind: KIND.cluster, namespace, ...value };
-  const how = joined.length > 0 ? (`j${joined.length}` as const) : 'e';
+function relocate(node: MailboxNode, relocation: MailboxRelocation): Promise<void> {
+  const { keys, draft, how } = relocationPost(node, relocation);
   return new Promise((resolve, reject) => {
-    const keys = [...keysOf(namespace, of), ...joined];
     node.post(keys, draft, () => resolve(), reject, how);
   });
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type ScriptName, scripts } from './scripts.js';
+import { type Script, type ScriptName, scripts } from './scripts.js';
 
 /** What a connection is for: commands, or blocking reads. */
 export type RedisPurpose = 'command' | 'reader';
@@ -116,6 +116,25 @@ export class Link {
       return await this.limited(
         this.command.call('EVALSHA', scripts[name].sha, 1, this.base, ...args),
       );
+    } catch (error) {
+      throw this.faultOf(error, String(args[0]));
+    }
+  }
+
+  /**
+   * As `run`, with a script that is not of the known ones: Redis is given all of it when it lacks it.
+   * @throws RedisAway also while the node is not known yet
+   */
+  async runOther({ lua, sha }: Script, args: readonly Arg[]): Promise<unknown> {
+    if (!this.up) throw new RedisAway('unavailable', 'Redis is away');
+    const send = (how: string, script: string) =>
+      this.command.call(how, script, 1, this.base, ...args);
+    const answer = send('EVALSHA', sha).catch((error: Error) => {
+      if (!error.message.startsWith('NOSCRIPT')) throw error;
+      return send('EVAL', lua);
+    });
+    try {
+      return await this.limited(answer);
     } catch (error) {
       throw this.faultOf(error, String(args[0]));
     }

@@ -183,8 +183,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     refused?: (fault: RedisAway) => void,
     how: How = 'e',
   ): string {
-    const number = ++this.count;
-    const blob = encode(draft, Number(this.nodeId), number);
+    const { id, number, blob } = this.write(draft);
     this.outbox.post({
       how,
       keys,
@@ -193,12 +192,19 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
       ...(sent && { sent }),
       ...(refused && { refused }),
     });
-    return `${this.nodeId}.${number}`;
+    return id;
+  }
+
+  /** A message of this node as it stands in mailboxes, and its id. */
+  write(draft: Draft): { id: string; number: number; blob: Buffer } {
+    const number = ++this.count;
+    const blob = encode(draft, Number(this.nodeId), number);
+    return { id: `${this.nodeId}.${number}`, number, blob };
   }
 
   /** A message that only marks a place, or tells a node something, of this node. */
   blobOf(draft: Draft): Buffer {
-    return encode(draft, Number(this.nodeId), ++this.count);
+    return this.write(draft).blob;
   }
 
   private receive(id: EntryId, fields: readonly Buffer[]): void {

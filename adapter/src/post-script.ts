@@ -1,0 +1,93 @@
+import { FORMAT } from './keys.js';
+
+/**
+ * Writing messages into the mailboxes of the nodes that need them, one entry each. A message stands in
+ * `ARGV` as: how, number of keys, keys, blob. How: `e` an event to the nodes in the interest keys; `q`
+ * the same, and the nodes that live are told; `n` the keys are nodes; `j<n>` the last n keys are needed
+ * from now on by the nodes that the others name.
+ *
+ * `post(index)` takes the message that begins there, `send()` writes all that were taken; `asked` holds
+ * the nodes of each `q`, `behind(index)` says where the next message begins.
+ */
+export const POST = `
+-- Arguments that one command takes at once: Lua's stack has an end.
+local MOST = 4000
+
+local function nodes_of(first, count)
+  if count == 1 then return redis.call('SMEMBERS', base .. ARGV[first]) end
+  local found, seen = {}, {}
+  for begin = first, first + count - 1, MOST do
+    local keys = {}
+    for index = begin, math.min(begin + MOST, first + count) - 1 do
+      keys[#keys + 1] = base .. ARGV[index]
+    end
+    for _, node in ipairs(redis.call('SUNION', unpack(keys))) do
+      if not seen[node] then
+        seen[node] = true
+        found[#found + 1] = node
+      end
+    end
+  end
+  return found
+end
+
+local entries, posted, asked = {}, {}, {}
+local now
+
+local function behind(index)
+  return index + tonumber(ARGV[index + 1]) + 3
+end
+
+local function post(index)
+  local how, count = ARGV[index], tonumber(ARGV[index + 1])
+  local first = index + 2
+  local blob = ARGV[first + count]
+  local nodes
+  local joined = tonumber(string.match(how, '^j(%d+)$') or 0)
+  posted[#posted + 1] = index
+  if how == 'n' then
+    nodes = { unpack(ARGV, first, first + count - 1) }
+  else
+    nodes = nodes_of(first, count - joined)
+  end
+  for _, node in ipairs(nodes) do
+    for key = first + count - joined, first + count - 1 do
+      redis.call('SADD', base .. ARGV[key], node)
+      redis.call('SADD', base .. 'k:' .. node, ARGV[key])
+      redis.call('HINCRBY', base .. 'j:' .. node, ARGV[key], 1)
+    end
+  end
+  if how == 'q' then
+    now = now or now_ms()
+    local living = {}
+    for _, node in ipairs(nodes) do
+      if tonumber(redis.call('ZSCORE', NODES, node) or 0) > now then living[#living + 1] = node end
+    end
+    asked[#asked + 1] = living
+  end
+  for _, node in ipairs(nodes) do
+    local entry = entries[node]
+    if not entry then
+      entry = { 'XADD', base .. 'm:' .. node, 'NOMKSTREAM', '*' }
+      entries[node] = entry
+    end
+    entry[#entry + 1] = '${FORMAT}'
+    entry[#entry + 1] = blob
+  end
+end
+
+local function send()
+  local gone = {}
+  for node, entry in pairs(entries) do
+    if not redis.call(unpack(entry)) then gone[#gone + 1] = node end
+  end
+  if #gone == 0 then return end
+  -- Named by a key, but cleared away: what the clearing has left is cleared here.
+  for _, index in ipairs(posted) do
+    local count = tonumber(ARGV[index + 1])
+    if ARGV[index] ~= 'n' then
+      for key = index + 2, index + 1 + count do redis.call('SREM', base .. ARGV[key], unpack(gone)) end
+    end
+  end
+end
+`;
