@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Redis } from 'ioredis';
 import type { Backplane } from './backplane/backplane.js';
+import { EventsOut } from './backplane/events-out.js';
 import { createMailboxBackplane } from './backplane/mailbox.js';
 import { createMemoryBackplane } from './backplane/memory.js';
 import { createPubsubBackplane } from './backplane/pubsub.js';
@@ -23,13 +24,16 @@ import { TokenGateway } from './session/token.js';
 import { TypingGateway } from './session/typing.js';
 import { UsersGateway } from './session/users.js';
 
-/** What carries events between nodes: `STREAMGATE_BACKPLANE`. */
-function createBackplane(config: Config): Backplane {
-  const { redisUrl } = config;
-  const connect: RedisConnect = (purpose) => {
-    if (redisUrl === undefined) throw new Error('a Redis backplane without STREAMGATE_REDIS_URL');
+/** Connections to `STREAMGATE_REDIS_URL`. */
+function connectTo({ redisUrl }: Config): RedisConnect {
+  return (purpose) => {
+    if (redisUrl === undefined) throw new Error('a connection without STREAMGATE_REDIS_URL');
     return new Redis(redisOptions(redisUrl, purpose));
   };
+}
+
+/** What carries events between nodes: `STREAMGATE_BACKPLANE`. */
+function createBackplane(config: Config, connect: RedisConnect): Backplane {
   switch (config.backplane) {
     case 'memory':
       return createMemoryBackplane(config);
@@ -42,15 +46,23 @@ function createBackplane(config: Config): Backplane {
   }
 }
 
+/** All that a node is made of. */
+export interface Parts extends EdgeParts {
+  readonly eventsOut: EventsOut;
+}
+
 /** The composition root: the only place that picks implementations. */
-export function createParts(config: Config): EdgeParts {
-  const backplane = createBackplane(config);
+export function createParts(config: Config): Parts {
+  const connect = connectTo(config);
+  const backplane = createBackplane(config, connect);
+  const eventsOut = new EventsOut(config, connect);
   return {
     config,
     backplane,
+    eventsOut,
     tokens: new TokenVerifier(config),
-    presence: new Presence(config, backplane),
-    rooms: new Rooms(config, backplane),
+    presence: new Presence(config, backplane, eventsOut),
+    rooms: new Rooms(config, backplane, eventsOut),
     typing: new Typing(backplane),
   };
 }
@@ -58,12 +70,14 @@ export function createParts(config: Config): EdgeParts {
 @Module({})
 export class AppModule {
   /** What Nest makes of the parts: gateways for clients, controllers for services. */
-  static of({ config, backplane, tokens, presence, rooms, typing }: EdgeParts): DynamicModule {
+  static of(parts: Parts): DynamicModule {
+    const { config, backplane, eventsOut, tokens, presence, rooms, typing } = parts;
     return {
       module: AppModule,
       imports: [DiscoveryModule],
       controllers: httpControllers,
       providers: [
+        { provide: EventsOut, useValue: eventsOut },
         { provide: Presence, useValue: presence },
         { provide: Rooms, useValue: rooms },
         { provide: Typing, useValue: typing },

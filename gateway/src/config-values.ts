@@ -34,6 +34,14 @@ export const list = z
   )
   .pipe(z.array(z.string()).min(1, 'must name at least one'));
 
+/** Separated by commas, each one of the names. */
+export const listOf = <const Names extends readonly [string, ...string[]]>(...names: Names) =>
+  list.pipe(z.array(z.enum(names, { error: `must be among ${names.join(', ')}` })));
+
+export const brokers = list.refine((items) => items.every(isHostAndPort), {
+  error: 'must be host:port,host:port',
+});
+
 export const origins = list.refine(
   (items) => items.every((item) => item === '*' || isOrigin(item)),
   {
@@ -77,6 +85,11 @@ function redisUrlFault(url: string): string | undefined {
   return hostname && /^\/?\d*$/.test(pathname)
     ? undefined
     : 'must be redis://[user:password@]host:port/db; special characters of the password as %XX';
+}
+
+function isHostAndPort(value: string): boolean {
+  const url = URL.parse(`kafka://${value}`);
+  return url !== null && url.port !== '' && url.host === value.toLowerCase();
 }
 
 /** Browsers send the scheme's own port never, and app shells have schemes of their own. */

@@ -127,6 +127,13 @@ function contradictions(config: Config, given: ReadonlyMap<string, string>): str
   }
   if (config.backplane !== 'memory' && !given.has('STREAMGATE_REDIS_URL'))
     faults.push(`STREAMGATE_BACKPLANE: ${config.backplane} needs STREAMGATE_REDIS_URL`);
+  if (config.eventsOut && !given.has('STREAMGATE_REDIS_URL'))
+    faults.push('STREAMGATE_EVENTS_OUT: needs STREAMGATE_REDIS_URL');
+  const login = [config.kafkaSaslMechanism, config.kafkaSaslUsername, config.kafkaSaslPassword];
+  if (new Set(login.map((value) => value === undefined)).size > 1)
+    faults.push('STREAMGATE_KAFKA_SASL_MECHANISM: needs a user name and a password, and they it');
+  if (config.kafkaCa && !config.kafkaTls)
+    faults.push('STREAMGATE_KAFKA_CA: needs STREAMGATE_KAFKA_TLS');
   if (config.eventsBurst < config.eventsPerSecond)
     faults.push('STREAMGATE_EVENTS_BURST: must be at least STREAMGATE_EVENTS_PER_SECOND');
   if (config.httpPort !== 0 && config.httpPort === config.managementPort)

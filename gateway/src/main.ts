@@ -34,7 +34,7 @@ export async function start(): Promise<Started> {
   const config = readConfig();
   log.level = config.logLevel;
   const parts = createParts(config);
-  const { backplane, tokens, typing } = parts;
+  const { backplane, eventsOut, tokens, typing } = parts;
   const app = await NestFactory.create<NestExpressApplication>(AppModule.of(parts), {
     logger: nestLogger,
     bodyParser: false,
@@ -43,6 +43,7 @@ export async function start(): Promise<Started> {
   configureHttp(app, config);
   const edge = createEdge(app, parts);
   await backplane.start();
+  await eventsOut.start();
   await app.listen(config.httpPort, config.host);
   const management = await startManagement({
     config,
@@ -55,6 +56,7 @@ export async function start(): Promise<Started> {
     await edge.close();
     typing.close();
     tokens.close();
+    eventsOut.close();
     await backplane.close();
     await management.close();
   }

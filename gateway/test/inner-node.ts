@@ -25,6 +25,7 @@ export async function startInnerNode(env: NodeEnv = {}): Promise<InnerNode> {
   });
   const edge = createEdge(app, parts);
   await parts.backplane.start();
+  await parts.eventsOut.start();
   await app.listen(0, '127.0.0.1');
   return {
     url: `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`,
@@ -34,6 +35,7 @@ export async function startInnerNode(env: NodeEnv = {}): Promise<InnerNode> {
       await edge.close();
       parts.typing.close();
       parts.tokens.close();
+      parts.eventsOut.close();
       await parts.backplane.close();
     },
   };

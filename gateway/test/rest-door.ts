@@ -15,6 +15,7 @@ import { configureHttp, httpControllers } from '../src/ingest/http/http-door.js'
 import { CONFIG, EXECUTOR, PRESENCE, VERIFY_TOKEN } from '../src/ingest/http/needs.js';
 import { Presence } from '../src/presence/presence.js';
 import { SECRET } from './node.js';
+import { silent } from './sessions.js';
 import type { Person } from './tokens.js';
 
 /** The REST door of one node in this process, with sockets that only join and listen. */
@@ -32,7 +33,7 @@ export async function openDoor(
 ): Promise<Door> {
   const config = readConfig({ STREAMGATE_JWT_SECRET: SECRET, ...env });
   const backplane = createBackplane(config);
-  const presence = new Presence(config, backplane);
+  const presence = new Presence(config, backplane, silent(config));
   const tokens = new TokenVerifier(config);
   const app = await NestFactory.create<NestExpressApplication>(
     {

@@ -5,6 +5,7 @@ import type { GatewayError } from '@streamgate/protocol/errors';
 import type { Principal } from '@streamgate/protocol/principal';
 import type { ServerEventName, ServerPayload } from '@streamgate/protocol/server-events';
 import type { Backplane } from '../src/backplane/backplane.js';
+import { EventsOut } from '../src/backplane/events-out.js';
 import { roomName } from '../src/backplane/room-key.js';
 import type { Session } from '../src/backplane/session.js';
 import type { Config } from '../src/config.js';
@@ -74,8 +75,9 @@ export class Hub {
     config: Config,
     readonly backplane: Backplane,
   ) {
-    this.rooms = new Rooms(config, backplane);
-    this.presence = new Presence(config, backplane);
+    const eventsOut = silent(config);
+    this.rooms = new Rooms(config, backplane, eventsOut);
+    this.presence = new Presence(config, backplane, eventsOut);
     this.typing = new Typing(backplane);
     this.io = new Server(this.http, backplane.serverOptions);
     this.io.on('connection', (socket) => {
@@ -127,4 +129,11 @@ export function principalOf({ id, username, roles, claims }: Person): Principal 
     claims: claims ?? {},
     expiresAt: undefined,
   };
+}
+
+/** An outbound stream that nobody asked for: it never connects. */
+export function silent(config: Config): EventsOut {
+  return new EventsOut(config, () => {
+    throw new Error('nobody asked for outbound events');
+  });
 }

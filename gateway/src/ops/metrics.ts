@@ -107,6 +107,12 @@ export const metrics = {
     'outcome',
     ['done'],
   ),
+  eventsOut: new Count(
+    'streamgate_events_out_total',
+    'Entries for the outbound stream, by outcome: written, failed',
+    'outcome',
+    ['written', 'failed'],
+  ),
   notForwarded: new Count(
     'streamgate_not_forwarded_total',
     'Client events delivered on this node only, because the backplane was away',

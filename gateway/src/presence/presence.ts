@@ -8,6 +8,7 @@ import type {
   UsersStats,
 } from '@streamgate/protocol/server-events';
 import type { Backplane } from '../backplane/backplane.js';
+import type { EventsOut } from '../backplane/events-out.js';
 import { announce } from '../backplane/forward.js';
 import type { Arrival } from '../backplane/registry.js';
 import type { Session } from '../backplane/session.js';
@@ -30,6 +31,7 @@ export class Presence {
       'announceMaxUsers' | 'maxSessionsPerUser' | 'offlineSeconds' | 'pageSize' | 'presenceRoles'
     >,
     private readonly backplane: Backplane,
+    private readonly eventsOut: EventsOut,
   ) {
     backplane.registry.listen({
       arrived: (namespace, user, users) => this.announce('online', namespace, user, users),
@@ -150,6 +152,12 @@ export class Presence {
     user: User,
     users: number,
   ): void {
+    this.eventsOut.tell({
+      type: status === 'online' ? 'first_session' : 'last_session',
+      nsp: namespace,
+      userId: user.id,
+      data: { user },
+    });
     if (users > this.config.announceMaxUsers) {
       metrics.announcementsSuppressed.add();
       return;

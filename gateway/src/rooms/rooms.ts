@@ -4,6 +4,7 @@ import { roleRoom, userRoom } from '@streamgate/protocol/rooms';
 import type { Delivered, ServerEventName, ServerPayload } from '@streamgate/protocol/server-events';
 import type { Backplane, Publication } from '../backplane/backplane.js';
 import { announce, forward } from '../backplane/forward.js';
+import type { EventsOut } from '../backplane/events-out.js';
 import type { Session } from '../backplane/session.js';
 import type { Config } from '../config.js';
 import { decideJoin, decideLeave, decideSpeak, isServerRoom } from './access.js';
@@ -13,6 +14,7 @@ export class Rooms {
   constructor(
     private readonly config: Pick<Config, 'roomRules' | 'roomsPerSession'>,
     private readonly backplane: Backplane,
+    private readonly eventsOut: EventsOut,
   ) {}
 
   /**
@@ -118,6 +120,13 @@ export class Rooms {
 
   private tell(event: 'user-joined-room' | 'user-left-room', session: Session, room: string): void {
     if (isServerRoom(room)) return;
+    this.eventsOut.tell({
+      type: event === 'user-joined-room' ? 'join' : 'leave',
+      nsp: session.namespace,
+      userId: session.principal.userId,
+      sessionId: session.id,
+      data: { room },
+    });
     const payload: ServerPayload<typeof event> = {
       user: userOf(session.principal),
       room,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SERVER_EVENTS } from '@streamgate/protocol/server-events';
-import { Hub, type Guest } from '../../test/sessions.js';
+import { Hub, silent, type Guest } from '../../test/sessions.js';
 import { createMemoryBackplane } from '../backplane/memory.js';
 import { readConfig } from '../config.js';
 import { EchoGateway } from './echo.js';
@@ -39,7 +39,7 @@ async function fence(guest: Guest): Promise<void> {
 }
 
 describe('ping and message', () => {
-  const gateway = new EchoGateway();
+  const gateway = new EchoGateway(silent(readConfig({ STREAMGATE_MODE: 'development' })));
 
   test.each([[{}], [{ n: 1e21 }], ['x'], [0], [null]])('ping with %j', (data) => {
     const pong = gateway.ping(a.session, data);
