@@ -1,9 +1,18 @@
-import { type Mailbox, RedisAway, createAdapter } from '@streamgate/adapter';
+import { type Mailbox, type MailboxMessage, RedisAway, createAdapter } from '@streamgate/adapter';
 import { GatewayError } from '@streamgate/protocol/errors';
 import { userRoom } from '@streamgate/protocol/rooms';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
-import type { Backplane, LostSession, Publication, Relocation, SessionData } from './backplane.js';
+import type {
+  Act,
+  Backplane,
+  Guard,
+  LostSession,
+  Publication,
+  Relocation,
+  SessionData,
+  Together,
+} from './backplane.js';
 import { LocalAdapters, lostSession, optionsOf } from './local-adapters.js';
 import { RedisBackplane, type RedisConfig } from './redis-backplane.js';
 import { redisKeys } from './redis-keys.js';
@@ -70,14 +79,17 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
     return this.mailbox.settled();
   }
 
-  relocate({ namespace, action, users, room }: Relocation): Promise<void> {
-    const target = targetOf({ to: users.map(userRoom) });
-    const rooms = [roomKey(room)];
+  relocate(relocation: Relocation): Promise<void> {
+    const { namespace, action, target, rooms } = relocationOf(relocation);
     return whileUp(() =>
       action === 'join'
         ? this.mailbox.joinAll(namespace, target, rooms)
         : this.mailbox.leaveAll(namespace, target, rooms),
     );
+  }
+
+  together(acts: readonly Act[], guard: Guard): Promise<Together> {
+    return whileUp(() => this.mailbox.publishTogether(acts.map(messageOf), guard));
   }
 
   offset(): string | undefined {
@@ -110,6 +122,21 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
     this.adapters.of(namespace);
     return whileUp(() => this.mailbox.publish(namespace, [event, ...args], targetOf(publication)));
   }
+}
+
+function relocationOf({ namespace, action, users, room }: Relocation) {
+  return {
+    namespace,
+    action,
+    target: targetOf({ to: users.map(userRoom) }),
+    rooms: [roomKey(room)],
+  };
+}
+
+function messageOf(act: Act): MailboxMessage {
+  if ('action' in act) return relocationOf(act);
+  const { namespace, event, args } = act as Publication;
+  return { namespace, event: [event, ...args], target: targetOf(act as Publication) };
 }
 
 /** Room names -> what the adapter addresses; everyone is no room. */
