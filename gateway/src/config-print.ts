@@ -1,5 +1,6 @@
 import { ConfigError, configKey, readConfig, type Config } from './config.js';
-import { VARIABLES, type Variable } from './config-variables.js';
+import type { Variable } from './config-values.js';
+import { VARIABLES } from './config-variables.js';
 
 /**
  * Prints the effective configuration with secrets masked, or its faults. Run it in a pod to see

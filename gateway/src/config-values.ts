@@ -4,6 +4,16 @@ import { pemKey } from './edge/verification-key.js';
 
 /** How the text of a variable is read. No message repeats the text: it may be a secret. */
 
+/** A name in the environment: how it is read, and what people are told of it. */
+export interface Variable {
+  readonly schema: z.ZodType;
+  /** As it would be written in the environment; undefined: none. */
+  readonly default?: string;
+  /** Makes of a secret what may be shown. */
+  readonly mask?: (value: string) => string;
+  readonly help: string;
+}
+
 /** A whole number; hexadecimal, exponents and blanks are typing errors here. */
 export const whole = (min: number, max: number) =>
   z

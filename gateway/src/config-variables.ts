@@ -1,18 +1,8 @@
-import type { z } from 'zod';
-import { OUTBOUND_TYPES } from '@streamgate/protocol/outbound';
 import { RoomRules } from '@streamgate/protocol/room-rules';
+import { kafka, outbound } from './config-doors.js';
 import * as value from './config-values.js';
+import type { Variable } from './config-values.js';
 import { LOG_LEVELS } from './ops/log.js';
-
-/** A name in the environment: how it is read, and what people are told of it. */
-export interface Variable {
-  readonly schema: z.ZodType;
-  /** As it would be written in the environment; undefined: none. */
-  readonly default?: string;
-  /** Makes of a secret what may be shown. */
-  readonly mask?: (value: string) => string;
-  readonly help: string;
-}
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -264,51 +254,6 @@ const transport = {
     schema: value.flag,
     default: 'false',
     help: 'Tell clients `draining {withinMs}` when a drain begins',
-  },
-} as const satisfies Record<string, Variable>;
-
-const kafka = {
-  STREAMGATE_KAFKA_BROKERS: {
-    schema: value.brokers,
-    help: 'Kafka brokers to ask first, as `host:port,host:port`; unset: no Kafka door',
-  },
-  STREAMGATE_KAFKA_TOPIC_PREFIX: {
-    schema: value.text.regex(
-      /^[\w.-]{1,64}$/,
-      'must be 1 to 64 letters, digits, dots, dashes or underscores',
-    ),
-    help: 'Begins the name of every topic and of the consumer group',
-  },
-  STREAMGATE_KAFKA_TLS: {
-    schema: value.flag,
-    default: 'false',
-    help: 'Speak TLS to the brokers',
-  },
-  STREAMGATE_KAFKA_CA: {
-    schema: value.text,
-    help: "Certificates that sign the brokers', PEM text; unset: those that Node knows",
-  },
-  STREAMGATE_KAFKA_SASL_MECHANISM: {
-    schema: value.oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'),
-    help: 'How to log in to the brokers; unset: not at all',
-  },
-  STREAMGATE_KAFKA_SASL_USERNAME: { schema: value.text, help: 'Who logs in to the brokers' },
-  STREAMGATE_KAFKA_SASL_PASSWORD: {
-    schema: value.text,
-    mask: value.hidden,
-    help: 'With what',
-  },
-} as const satisfies Record<string, Variable>;
-
-const outbound = {
-  STREAMGATE_EVENTS_OUT: {
-    schema: value.listOf(...OUTBOUND_TYPES),
-    help: `What services hear in the stream \`streamgate:events\`: ${OUTBOUND_TYPES.map((type) => `\`${type}\``).join(', ')}; unset: nothing`,
-  },
-  STREAMGATE_EVENTS_OUT_LENGTH: {
-    schema: value.whole(1, 100_000_000),
-    default: '100000',
-    help: 'Entries that the stream keeps; the oldest go first, read or not',
   },
 } as const satisfies Record<string, Variable>;
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import { LATER } from './config-later.js';
-import { VARIABLES, type Variable } from './config-variables.js';
+import type { Variable } from './config-values.js';
+import { VARIABLES } from './config-variables.js';
 
 /** The only reader of the environment: every variable as it stands, checked and frozen. */
 

@@ -1,0 +1,50 @@
+import { OUTBOUND_TYPES } from '@streamgate/protocol/outbound';
+import * as value from './config-values.js';
+import type { Variable } from './config-values.js';
+
+/** The part of the variables that concerns services: the doors, and what goes out to them. */
+
+export const kafka = {
+  STREAMGATE_KAFKA_BROKERS: {
+    schema: value.brokers,
+    help: 'Kafka brokers to ask first, as `host:port,host:port`; unset: no Kafka door',
+  },
+  STREAMGATE_KAFKA_TOPIC_PREFIX: {
+    schema: value.text.regex(
+      /^[\w.-]{1,64}$/,
+      'must be 1 to 64 letters, digits, dots, dashes or underscores',
+    ),
+    help: 'Begins the name of every topic and of the consumer group',
+  },
+  STREAMGATE_KAFKA_TLS: {
+    schema: value.flag,
+    default: 'false',
+    help: 'Speak TLS to the brokers',
+  },
+  STREAMGATE_KAFKA_CA: {
+    schema: value.text,
+    help: "Certificates that sign the brokers', PEM text; unset: those that Node knows",
+  },
+  STREAMGATE_KAFKA_SASL_MECHANISM: {
+    schema: value.oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'),
+    help: 'How to log in to the brokers; unset: not at all',
+  },
+  STREAMGATE_KAFKA_SASL_USERNAME: { schema: value.text, help: 'Who logs in to the brokers' },
+  STREAMGATE_KAFKA_SASL_PASSWORD: {
+    schema: value.text,
+    mask: value.hidden,
+    help: 'With what',
+  },
+} as const satisfies Record<string, Variable>;
+
+export const outbound = {
+  STREAMGATE_EVENTS_OUT: {
+    schema: value.listOf(...OUTBOUND_TYPES),
+    help: `What services hear in the stream \`streamgate:events\`: ${OUTBOUND_TYPES.map((type) => `\`${type}\``).join(', ')}; unset: nothing`,
+  },
+  STREAMGATE_EVENTS_OUT_LENGTH: {
+    schema: value.whole(1, 100_000_000),
+    default: '100000',
+    help: 'Entries that the stream keeps; the oldest go first, read or not',
+  },
+} as const satisfies Record<string, Variable>;
