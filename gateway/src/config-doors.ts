@@ -4,6 +4,27 @@ import type { Variable } from './config-values.js';
 
 /** The part of the variables that concerns services: the doors, and what goes out to them. */
 
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const commands = {
+  STREAMGATE_STREAM_PARTITIONS: {
+    schema: value.whole(1, 1024),
+    default: '1',
+    help: 'Streams that commands are written to, each executed by one node at a time; the node that started last decides',
+  },
+  STREAMGATE_IDEMPOTENCY_SECONDS: {
+    schema: value.whole(1, 2_592_000),
+    default: '300',
+    help: 'How long the `id` of a command is remembered',
+  },
+  STREAMGATE_COMMAND_MAX_BYTES: {
+    schema: value.whole(KIB, 64 * MIB),
+    default: String(MIB),
+    help: 'Largest command of the stream, TCP and Kafka doors; of REST it is `STREAMGATE_MAX_PAYLOAD_BYTES`',
+  },
+} as const satisfies Record<string, Variable>;
+
 export const kafka = {
   STREAMGATE_KAFKA_BROKERS: {
     schema: value.brokers,

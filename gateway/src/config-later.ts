@@ -5,7 +5,4 @@ export const LATER: Readonly<Record<string, string>> = {
   STREAMGATE_INSECURE_QUERY_USER: 'chat',
   STREAMGATE_TCP_PORT: 'the TCP door',
   STREAMGATE_TCP_HOST: 'the TCP door',
-  STREAMGATE_STREAM_PARTITIONS: 'the stream door',
-  STREAMGATE_IDEMPOTENCY_SECONDS: 'the stream door',
-  STREAMGATE_COMMAND_MAX_BYTES: 'the stream door',
 };

@@ -1,5 +1,5 @@
 import { RoomRules } from '@streamgate/protocol/room-rules';
-import { kafka, outbound } from './config-doors.js';
+import { commands, kafka, outbound } from './config-doors.js';
 import * as value from './config-values.js';
 import type { Variable } from './config-values.js';
 import { LOG_LEVELS } from './ops/log.js';
@@ -284,6 +284,7 @@ export const VARIABLES = {
   ...presence,
   ...limits,
   ...transport,
+  ...commands,
   ...kafka,
   ...outbound,
   ...documents,
@@ -298,6 +299,7 @@ export const SUBJECTS: Readonly<Record<string, Readonly<Record<string, Variable>
   'Recovery and presence': presence,
   Limits: limits,
   'Connections and drain': transport,
+  'Commands from services': commands,
   'The Kafka door': kafka,
   'What services hear of clients': outbound,
   'For clients of the five documents': documents,
