@@ -7,9 +7,11 @@ import type { NodeEvents } from './node-settings.js';
 import { PacketType } from './parser.js';
 import {
   type MailboxMessage,
-  type MailboxRelocation,
+  type MailboxNotice,
+  type Post,
   type Target,
   eventPost,
+  noticePost,
   relocationPost,
 } from './posts.js';
 import type { LostSession } from './recovery.js';
@@ -66,6 +68,19 @@ export interface Mailbox {
    * that they are in now, or when Redis is away.
    */
   settled(): Promise<void>;
+  /**
+   * Resolves when this node has delivered all that Redis had accepted before the call, or when Redis
+   * is away; never rejects.
+   */
+  caughtUp(): Promise<void>;
+  /** Of the event that is being handed to sessions right now, if it has one. */
+  readonly deliveringTag: string | undefined;
+  /**
+   * Tells something to nodes that have sessions in these rooms, or to all when there are none: they
+   * hear `notice`, in order with what is published.
+   * @throws RedisAway
+   */
+  notify(notice: MailboxNotice): Promise<void>;
   /**
    * Makes sessions on all nodes join rooms. Resolves when what is published from then on will arrive.
    * @throws RedisAway nobody has joined, unless Redis takes it late
@@ -135,7 +150,9 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
       const posts = messages.map((message) =>
         'event' in message
           ? eventPost(node, message.namespace, message.event, message.target)
-          : relocationPost(node, message),
+          : 'body' in message
+            ? noticePost(message)
+            : relocationPost(node, message),
       );
       return publishTogether(node, posts, guard);
     },
@@ -145,10 +162,15 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
       adapter?.broadcastHere(packet, optionsOf(target));
     },
     settled: () => node.settled(),
+    caughtUp: () => node.places.caughtUp(),
+    get deliveringTag() {
+      return node.delivery.tag;
+    },
+    notify: (notice) => send(node, noticePost(notice)),
     joinAll: (namespace, target, rooms) =>
-      relocate(node, { action: 'join', namespace, target, rooms }),
+      send(node, relocationPost(node, { action: 'join', namespace, target, rooms })),
     leaveAll: (namespace, target, rooms) =>
-      relocate(node, { action: 'leave', namespace, target, rooms }),
+      send(node, relocationPost(node, { action: 'leave', namespace, target, rooms })),
     async save(namespace, sessionId) {
       const adapter = node.sessions.adapters.get(namespace);
       if (adapter) await node.sessions.save(adapter, sessionId);
@@ -164,8 +186,7 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
   return Object.defineProperties(make, Object.getOwnPropertyDescriptors(api)) as unknown as Mailbox;
 }
 
-function relocate(node: MailboxNode, relocation: MailboxRelocation): Promise<void> {
-  const { keys, draft, how } = relocationPost(node, relocation);
+function send(node: MailboxNode, { keys, draft, how }: Post): Promise<void> {
   return new Promise((resolve, reject) => {
     node.post(keys, draft, () => resolve(), reject, how);
   });

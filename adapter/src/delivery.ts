@@ -12,6 +12,7 @@ import {
   tellOutgoingListeners,
 } from './engine.js';
 import { type Message, decodePacket } from './message.js';
+import type { MailboxNode } from './node.js';
 import { Encoder } from './parser.js';
 
 /** An event of this node's mailbox, about to be delivered. */
@@ -30,14 +31,29 @@ const EMPTY: ReadonlySet<string> = new Set();
 export class Delivery {
   private run: Event[] = [];
   private readonly corked: NetSocket[] = [];
+  /** Of the event that is being handed to sessions right now. */
+  tag: string | undefined;
 
-  constructor(private readonly adapterOf: (namespace: string) => Adapter | undefined) {}
+  constructor(private readonly node: Pick<MailboxNode, 'emit' | 'sessions'>) {}
 
   /** The event is written now or together with those that follow, at the end of the turn at last. */
   add(message: Message, tail: string): void {
     const previous = this.run.at(-1)?.message;
-    if (previous && !isSameWay(previous, message)) this.flush(false);
+    const { tag } = message;
+    if (previous && (tag !== undefined || !isSameWay(previous, message))) this.flush(false);
     this.run.push({ message, tail });
+    if (tag !== undefined) this.addTagged(message, tag);
+  }
+
+  /** Alone and at once, so that whoever is written to can tell which event it is. */
+  private addTagged(message: Message, tag: string): void {
+    this.tag = tag;
+    try {
+      this.flush(false);
+    } finally {
+      this.tag = undefined;
+    }
+    this.node.emit('tagged', message.namespace, message.rooms, tag);
   }
 
   endTurn(): void {
@@ -55,7 +71,7 @@ export class Delivery {
     if (run.length === 0) return;
     this.run = [];
     const { message } = run[0]!;
-    const adapter = this.adapterOf(message.namespace);
+    const adapter = this.node.sessions.adapters.get(message.namespace);
     if (adapter) new Writing(adapter, run, alone ? undefined : this.corked).toAll();
   }
 }

@@ -37,6 +37,17 @@ describe('a message', () => {
     expect(message.text.toString()).toBe('2/chat,["news",1');
   });
 
+  it('may have a tag, behind all that nodes of the release before read', () => {
+    const draft = { kind: KIND.event, namespace: '/', text: '2["news"]', tag: 'größer/1-0' };
+    const bytes = encode(draft, 1, 2);
+    expect(decode(bytes)).toMatchObject({ tag: 'größer/1-0' });
+    const { tag, ...without } = draft;
+    const plain = encode(without, 1, 2);
+    expect(decode(plain).tag).toBeUndefined();
+    expect(bytes.subarray(2, plain.length)).toEqual(plain.subarray(2));
+    expect(bytes.length).toBe(plain.length + 4 + Buffer.byteLength(tag));
+  });
+
   it('carries binary parts, of events and of values', () => {
     const data = ['file', { bytes: Buffer.from([1, 2]), more: new Uint8Array([3]).buffer }];
     const packet = encodePacket({ type: PacketType.EVENT, nsp: '/', data });

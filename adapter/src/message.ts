@@ -16,11 +16,14 @@ export const KIND = {
   /** What of this mailbox is for a session? */
   question: 6,
   answer: 7,
+  /** Something that nodes tell nodes; no session sees it. */
+  notice: 8,
 } as const;
 
 const VOLATILE = 1;
 const UNCOMPRESSED = 2;
 const OFFSET = 4;
+const TAGGED = 8;
 
 /** Bytes before the first string. */
 const HEAD = 18;
@@ -45,6 +48,8 @@ export interface Message {
   readonly except: readonly string[];
   readonly text: Buffer;
   readonly attachments: readonly Buffer[];
+  /** A name that nodes hear when they deliver it. */
+  readonly tag: string | undefined;
   /** The bytes of `rooms` and `except`: two messages with the same go to the same sessions. */
   readonly target: Buffer;
   /** As it stands in the mailbox. */
@@ -62,12 +67,13 @@ export interface Draft {
   readonly except?: Iterable<string>;
   readonly text?: string;
   readonly attachments?: readonly Buffer[];
+  readonly tag?: string;
 }
 
 const NONE: readonly string[] = [];
 
 export function encode(draft: Draft, publisher: number, number: number): Buffer {
-  const { namespace, text = '', attachments = [], takesOffset = false } = draft;
+  const { namespace, text = '', attachments = [], takesOffset = false, tag } = draft;
   const rooms = draft.rooms ? [...draft.rooms] : NONE;
   const except = draft.except ? [...draft.except] : NONE;
   const packet = takesOffset ? text.slice(0, -1) : text;
@@ -75,12 +81,14 @@ export function encode(draft: Draft, publisher: number, number: number): Buffer 
   for (const room of rooms) size += 4 + Buffer.byteLength(room);
   for (const room of except) size += 4 + Buffer.byteLength(room);
   for (const attachment of attachments) size += 4 + attachment.length;
+  if (tag !== undefined) size += 4 + Buffer.byteLength(tag);
   const bytes = Buffer.allocUnsafe(size);
   bytes[0] = draft.kind;
   bytes[1] =
     (draft.volatile ? VOLATILE : 0) |
     (draft.compress === false ? UNCOMPRESSED : 0) |
-    (takesOffset ? OFFSET : 0);
+    (takesOffset ? OFFSET : 0) |
+    (tag === undefined ? 0 : TAGGED);
   bytes.writeDoubleBE(publisher, 2);
   bytes.writeDoubleBE(number, 10);
   let at = writeText(bytes, namespace, HEAD);
@@ -93,7 +101,9 @@ export function encode(draft: Draft, publisher: number, number: number): Buffer 
     at = bytes.writeUInt32BE(attachment.length, at);
     at += attachment.copy(bytes, at);
   }
-  writeText(bytes, packet, at);
+  at = writeText(bytes, packet, at);
+  // Last: nodes of the release before do not look there.
+  if (tag !== undefined) writeText(bytes, tag, at);
   return bytes;
 }
 
@@ -108,6 +118,7 @@ export function decode(bytes: Buffer): Message {
   const count = readNumber(reader);
   const attachments: Buffer[] = [];
   for (let index = 0; index < count; index++) attachments.push(readBytes(reader));
+  const text = readBytes(reader);
   return {
     kind: bytes[0]!,
     volatile: (flags & VOLATILE) !== 0,
@@ -118,8 +129,9 @@ export function decode(bytes: Buffer): Message {
     namespace,
     rooms,
     except,
-    text: readBytes(reader),
+    text,
     attachments,
+    tag: (flags & TAGGED) === 0 ? undefined : readText(reader),
     target,
     blob: bytes,
   };

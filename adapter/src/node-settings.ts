@@ -19,4 +19,8 @@ export interface NodeEvents {
   unrecovered: [Refusal];
   /** Something could not be done; it was not an outage of Redis. */
   fault: [Error];
+  /** A tagged event was handed to the sessions of this node that are in these rooms. */
+  tagged: [namespace: string, rooms: readonly string[], tag: string];
+  /** A node tells others something; `rooms` is empty when it tells all. */
+  notice: [namespace: string, rooms: readonly string[], body: unknown];
 }

@@ -19,6 +19,7 @@ import {
 import type { NodeEvents, NodeSettings } from './node-settings.js';
 import { type How, Outbox } from './outbox.js';
 import { type EntryId, WHOLE, following, formatPosition } from './position.js';
+import { Places } from './places.js';
 import { Reader } from './reader.js';
 import { Recovery } from './recovery.js';
 import { RedisClock } from './redis-clock.js';
@@ -44,7 +45,8 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   private readonly base: string;
   private readonly reader: Reader;
   private readonly outbox: Outbox;
-  private readonly delivery: Delivery;
+  readonly delivery = new Delivery(this);
+  readonly places = new Places(this);
   private readonly timer: NodeJS.Timeout;
   /** Messages of this node are counted. */
   private count = 0;
@@ -90,7 +92,6 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
       fault,
     );
     this.history = new History(settings.mailboxBytes);
-    this.delivery = new Delivery((namespace) => this.sessions.adapters.get(namespace));
     this.reader = new Reader(this.link.reader, {
       mailbox: () => this.mailboxOf(this.nodeId),
       entry: (id, fields) => this.receive(id, fields),
@@ -231,7 +232,9 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     }
     // What the message does comes after what was delivered before it.
     this.delivery.endTurn();
+    if (message.kind === KIND.marker) return this.places.read(message);
     if (message.kind === KIND.cluster) this.obey(message, isSaid);
+    else if (message.kind === KIND.notice) this.hear(message, isSaid);
     else if (message.kind === KIND.moved)
       this.recovery.movedAway(message.namespace, decodeValue(message) as never);
     else if (message.kind === KIND.question) this.recovery.questions.asked(message);
@@ -242,6 +245,10 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     const { takesOffset, volatile } = message;
     if (this.window > 0 && takesOffset && !volatile) this.history.add({ id, index, message });
     this.delivery.add(message, takesOffset ? `,"${this.nodeId}.${id}.${index}"]` : '');
+  }
+
+  private hear(message: Message, isSaid: boolean): void {
+    if (isSaid) this.emit('notice', message.namespace, message.rooms, decodeValue(message));
   }
 
   private obey(message: Message, isSaid: boolean): void {
@@ -349,5 +356,6 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     }
     this.reader.close();
     this.link.close();
+    this.places.letGo();
   }
 }

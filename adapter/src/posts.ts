@@ -1,4 +1,4 @@
-import { namespaceKey, roomKey } from './keys.js';
+import { namespaceKey, roomKey, serverKey } from './keys.js';
 import { type Draft, KIND, encodePacket, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
 import type { How } from './outbox.js';
@@ -13,6 +13,8 @@ export interface Target {
   /** A session that is not ready may miss it, and it is not recovered. */
   readonly volatile?: boolean;
   readonly compress?: boolean;
+  /** Nodes that hand the event to sessions say so, by this name (`tagged`). */
+  readonly tag?: string | undefined;
 }
 
 export interface MailboxEvent {
@@ -30,7 +32,16 @@ export interface MailboxRelocation {
   readonly rooms: readonly string[];
 }
 
-export type MailboxMessage = MailboxEvent | MailboxRelocation;
+/** Something that nodes tell nodes; no session sees it. */
+export interface MailboxNotice {
+  readonly namespace: string;
+  /** To the nodes with sessions in these; empty: to all that serve the namespace. */
+  readonly rooms: readonly string[];
+  /** Anything that Socket.IO can send. */
+  readonly body: unknown;
+}
+
+export type MailboxMessage = MailboxEvent | MailboxRelocation | MailboxNotice;
 
 /** A message that is not numbered yet, and for whom it is. */
 export interface Post {
@@ -44,7 +55,7 @@ export function eventPost(
   node: MailboxNode,
   namespace: string,
   event: readonly unknown[],
-  { rooms = [], except = [], volatile = false, compress = true }: Target = {},
+  { rooms = [], except = [], volatile = false, compress = true, tag }: Target = {},
 ): Post {
   const draft = {
     kind: KIND.event,
@@ -54,6 +65,7 @@ export function eventPost(
     namespace,
     rooms,
     except,
+    ...(tag !== undefined && { tag }),
     ...encodePacket({ type: PacketType.EVENT, nsp: namespace, data: [...event] }),
   };
   return { how: 'e', keys: keysOf(namespace, rooms), draft };
@@ -74,6 +86,11 @@ export function relocationPost(
     keys: [...keysOf(namespace, of), ...joined],
     draft: { kind: KIND.cluster, namespace, ...value },
   };
+}
+
+export function noticePost({ namespace, rooms, body }: MailboxNotice): Post {
+  const keys = rooms.length === 0 ? [serverKey(namespace)] : keysOf(namespace, rooms);
+  return { how: 'e', keys, draft: { kind: KIND.notice, namespace, rooms, ...encodeValue(body) } };
 }
 
 function keysOf(namespace: string, rooms: readonly string[]): string[] {

@@ -1,4 +1,5 @@
 import type { ServerOptions } from 'socket.io';
+import type { NoticeListener, TaggedListener } from './listeners.js';
 import type { NoticeBody } from './notices.js';
 import type { Registry } from './registry.js';
 import type { Session } from './session.js';
@@ -46,6 +47,8 @@ export interface LostSession {
   readonly userId: string;
   /** Room names. */
   readonly rooms: readonly string[];
+  /** As in `SessionData`. */
+  readonly unproven: boolean;
 }
 
 export interface BackplaneHealth {
@@ -100,9 +103,18 @@ export interface Backplane {
    * To the nodes that it is for, this one included, in order with what is published.
    * @throws GatewayError `backplane_unavailable`
    */
-  notify?(notice: Notice): Promise<void>;
+  notify(notice: Notice): Promise<void>;
   /** A listener must not throw, and passes over kinds that it does not know. */
-  onNotice?(listener: (namespace: string, to: Notice['to'], body: NoticeBody) => void): void;
+  onNotice(listener: NoticeListener): void;
+  /** The listener hears of each tagged event right after it was handed to sessions of this node. */
+  onTagged(listener: TaggedListener): void;
+  /** Of the event that is being handed to sessions right now, if it has one. */
+  readonly deliveringTag: string | undefined;
+  /**
+   * Resolves when all that Redis had accepted before the call has been delivered on this node, or
+   * when Redis is away; never rejects.
+   */
+  caughtUp(): Promise<void>;
 
   /**
    * Several acts and what is to be recorded of them, as one script: all of it or nothing, and
@@ -122,6 +134,11 @@ export interface Backplane {
   /** Resolves when events published after it to these rooms will arrive. */
   join(session: Session, rooms: readonly string[]): Promise<void>;
   leave(session: Session, rooms: readonly string[]): Promise<void>;
+  /**
+   * Writes the session's `SessionData` as it is now; resolves when another node would read it, or
+   * when Redis is away. What a lost session had at the end is written anyway.
+   */
+  save(session: Session): Promise<void>;
 
   /** The namespace's position now, for a session that has received nothing yet. */
   offset(namespace: string): string | undefined;
@@ -164,4 +181,9 @@ export interface Together {
 /** What Socket.IO persists of a session: written by `edge/`, read back by `claim`. */
 export interface SessionData {
   userId: string;
+  /**
+   * It was sent events of its inbox that it may not have received. They are not recovered: it starts
+   * anew and is sent them again.
+   */
+  unproven?: true;
 }

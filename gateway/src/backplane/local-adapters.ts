@@ -1,8 +1,9 @@
 import type { Namespace, ServerOptions } from 'socket.io';
-import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
+import { Adapter, type BroadcastFlags, type BroadcastOptions } from 'socket.io-adapter';
 import { GatewayError } from '@streamgate/protocol/errors';
 import { userRoom } from '@streamgate/protocol/rooms';
-import type { LostSession, Publication, Relocation, SessionData } from './backplane.js';
+import type { LostSession, Notice, Publication, Relocation, SessionData } from './backplane.js';
+import type { Listeners } from './listeners.js';
 import { roomKey, roomName } from './room-key.js';
 import type { Session } from './session.js';
 
@@ -16,20 +17,58 @@ export interface EventPacket {
   readonly data: unknown[];
 }
 
+/** What stock adapters carry for us between nodes, unread. */
+interface Flags extends BroadcastFlags {
+  /** Of a tagged event. */
+  tag?: string;
+  /** The packet is a notice: no session is sent it. */
+  notice?: Pick<Notice, 'to' | 'body'>;
+}
+
+interface Options extends Required<BroadcastOptions> {
+  flags: Flags;
+}
+
+/** Hands a packet to the sessions that it is for, one by one; its types keep it private. */
+type Apply = (options: Partial<Options>, hand: (socket: unknown) => void) => void;
+
 /** The Socket.IO adapters of this node by namespace, and all that needs no other node. */
 export class LocalAdapters<A extends Adapter = Adapter> {
   private readonly adapters = new Map<string, A>();
 
-  constructor(private readonly make: (namespace: Namespace) => A) {}
+  constructor(
+    private readonly listeners: Listeners,
+    private readonly make: (namespace: Namespace) => A,
+  ) {}
 
   /** For the server's `adapter` option; Socket.IO calls it with `new`. */
   factory(): NonNullable<ServerOptions['adapter']> {
+    const hook = (adapter: A, namespace: string) => this.hook(adapter, namespace);
     const { adapters, make } = this;
     return function adapterOf(namespace: Namespace) {
       const adapter = make(namespace);
+      hook(adapter, namespace.name);
       adapters.set(namespace.name, adapter);
       return adapter;
     };
+  }
+
+  /** Every stock adapter ends here with what it was told by another node. */
+  private hook(adapter: A, namespace: string): void {
+    const internals = adapter as unknown as { apply: Apply };
+    const apply = internals.apply.bind(adapter);
+    internals.apply = (options, hand) => {
+      const { notice, tag } = options.flags ?? {};
+      if (notice) this.hear(namespace, notice);
+      else if (tag === undefined) apply(options, hand);
+      else this.listeners.delivering(namespace, targetOf(options), tag, () => apply(options, hand));
+    };
+  }
+
+  /** A notice has come to this node; whether it is for it is seen here. */
+  hear(namespace: string, { to, body }: Pick<Notice, 'to' | 'body'>): void {
+    if (to === 'nodes' || to.some((room) => this.has(namespace, room)))
+      this.listeners.notice(namespace, to, body);
   }
 
   /** @throws GatewayError `unknown_namespace` when no server has it */
@@ -84,30 +123,47 @@ export function packetOf(
   return { type: EVENT, nsp: namespace, data };
 }
 
+/** No room has this name: a node of the release before sends a notice to nobody. */
+const NOBODY = 'notice';
+
+/** A notice as a packet that stock adapters carry. */
+export function packetOfNotice({ namespace, to, body }: Notice) {
+  const packet: EventPacket = { type: EVENT, nsp: namespace, data: [''] };
+  const flags: Flags = { volatile: true, notice: { to, body } };
+  return { packet, opts: { rooms: [NOBODY], except: [] as string[], flags } };
+}
+
 /** Room names -> what adapters address; everyone is an empty set. */
 export function optionsOf(
-  publication: Pick<Publication, 'to' | 'except' | 'exceptSession' | 'volatile'>,
-): Required<BroadcastOptions> {
-  const { to, except = [], exceptSession, volatile } = publication;
+  publication: Pick<Publication, 'to' | 'except' | 'exceptSession' | 'volatile' | 'tag'>,
+): Options {
+  const { to, except = [], exceptSession, volatile, tag } = publication;
   const excepted = new Set(except.map(roomKey));
   if (exceptSession !== undefined) excepted.add(exceptSession);
   return {
     rooms: new Set(to === '*' ? [] : to.map(roomKey)),
     except: excepted,
-    flags: volatile ? { volatile: true } : {},
+    flags: { ...(volatile && { volatile }), ...(tag !== undefined && { tag }) },
   };
+}
+
+/** The reverse, as far as it goes. */
+function targetOf({ rooms }: Partial<Options>): readonly string[] | '*' {
+  return rooms?.size ? namesOf(rooms) : '*';
+}
+
+/** A session's own room is no room. */
+export function namesOf(keys: Iterable<string>): string[] {
+  return Array.from(keys, roomName).filter((room) => room !== undefined);
 }
 
 /** What Socket.IO gives an adapter of a session that was lost. */
 export type Persisted = Parameters<Adapter['persistSession']>[0];
 
-/** What of it the edge decides on; a session's own room is no room. */
+/** What of it the edge decides on. */
 export function lostSession({ sid, rooms, data }: Persisted): LostSession {
-  return {
-    id: sid,
-    userId: (data as SessionData).userId,
-    rooms: rooms.map(roomName).filter((room) => room !== undefined),
-  };
+  const { userId, unproven = false } = data as SessionData;
+  return { id: sid, userId, rooms: namesOf(rooms), unproven };
 }
 
 /** Whether a session in these rooms (keys, its own id among them) was addressed. */

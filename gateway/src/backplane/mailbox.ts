@@ -8,17 +8,20 @@ import type {
   Backplane,
   Guard,
   LostSession,
+  Notice,
   Publication,
   Relocation,
   SessionData,
   Together,
 } from './backplane.js';
-import { LocalAdapters, lostSession, optionsOf } from './local-adapters.js';
+import { LocalAdapters, lostSession, namesOf, optionsOf } from './local-adapters.js';
+import type { NoticeBody } from './notices.js';
 import { RedisBackplane, type RedisConfig } from './redis-backplane.js';
 import { redisKeys } from './redis-keys.js';
 import { LinkFault } from './redis-link.js';
 import type { RedisConnect } from './redis-options.js';
 import { roomKey } from './room-key.js';
+import type { Session } from './session.js';
 
 type ConnectedAdapter = InstanceType<Mailbox>;
 
@@ -55,7 +58,17 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
       metrics.adapterFaults.add();
       log.error({ err: error }, 'the adapter');
     });
-    this.adapters = new LocalAdapters((namespace) => new this.mailbox(namespace));
+    this.mailbox.on('tagged', (namespace, rooms, tag) =>
+      this.listeners.tagged(namespace, rooms.length === 0 ? '*' : namesOf(rooms), tag),
+    );
+    this.mailbox.on('notice', (namespace, rooms, body) =>
+      this.listeners.notice(
+        namespace,
+        rooms.length === 0 ? 'nodes' : namesOf(rooms),
+        body as NoticeBody,
+      ),
+    );
+    this.adapters = new LocalAdapters(this.listeners, (namespace) => new this.mailbox(namespace));
     this.serverOptions = {
       adapter: this.adapters.factory(),
       ...(this.recovers && {
@@ -90,6 +103,22 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
 
   together(acts: readonly Act[], guard: Guard): Promise<Together> {
     return whileUp(() => this.mailbox.publishTogether(acts.map(messageOf), guard));
+  }
+
+  notify(notice: Notice): Promise<void> {
+    return whileUp(() => this.mailbox.notify(noticeOf(notice)));
+  }
+
+  override get deliveringTag(): string | undefined {
+    return this.mailbox.deliveringTag ?? super.deliveringTag;
+  }
+
+  caughtUp(): Promise<void> {
+    return this.mailbox.caughtUp();
+  }
+
+  override save({ namespace, id }: Session): Promise<void> {
+    return this.mailbox.save(namespace, id);
   }
 
   offset(): string | undefined {
@@ -135,14 +164,20 @@ function relocationOf({ namespace, action, users, room }: Relocation) {
 
 function messageOf(act: Act): MailboxMessage {
   if ('action' in act) return relocationOf(act);
-  const { namespace, event, args } = act as Publication;
-  return { namespace, event: [event, ...args], target: targetOf(act as Publication) };
+  if ('body' in act) return noticeOf(act);
+  const { namespace, event, args } = act;
+  return { namespace, event: [event, ...args], target: targetOf(act) };
+}
+
+function noticeOf({ namespace, to, body }: Notice) {
+  return { namespace, rooms: to === 'nodes' ? [] : to.map(roomKey), body };
 }
 
 /** Room names -> what the adapter addresses; everyone is no room. */
 function targetOf(publication: Parameters<typeof optionsOf>[0]) {
   const { rooms, except, flags } = optionsOf(publication);
-  return { rooms: [...rooms], except: [...except], volatile: flags.volatile === true };
+  const { volatile = false, tag } = flags;
+  return { rooms: [...rooms], except: [...except], volatile, ...(tag !== undefined && { tag }) };
 }
 
 /** @throws GatewayError `backplane_unavailable` when the adapter's Redis is away */

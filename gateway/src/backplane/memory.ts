@@ -7,10 +7,12 @@ import type {
   Backplane,
   BackplaneHealth,
   LostSession,
+  Notice,
   Publication,
   Relocation,
 } from './backplane.js';
 import { History } from './history.js';
+import { Listeners, type NoticeListener, type TaggedListener } from './listeners.js';
 import {
   LocalAdapters,
   type Persisted,
@@ -61,12 +63,14 @@ class MemoryBackplane implements Backplane {
   readonly serverOptions: Backplane['serverOptions'];
   readonly registry = new MemoryRegistry();
   private readonly adapters: LocalAdapters<MemoryAdapter>;
+  private readonly listeners = new Listeners();
   private readonly startedAt = Date.now();
 
   constructor({ recoverySeconds, maxSessions }: Pick<Config, 'recoverySeconds' | 'maxSessions'>) {
     const keepMs = recoverySeconds * 1000;
     this.recovers = keepMs > 0;
     this.adapters = new LocalAdapters(
+      this.listeners,
       (namespace) => new MemoryAdapter(namespace, keepMs, maxSessions),
     );
     this.serverOptions = {
@@ -118,6 +122,25 @@ class MemoryBackplane implements Backplane {
     this.adapters.relocate(relocation);
   }
 
+  async notify({ namespace, to, body }: Notice): Promise<void> {
+    this.adapters.hear(namespace, { to, body });
+  }
+
+  onNotice(listener: NoticeListener): void {
+    this.listeners.onNotice(listener);
+  }
+
+  onTagged(listener: TaggedListener): void {
+    this.listeners.onTagged(listener);
+  }
+
+  get deliveringTag(): string | undefined {
+    return this.listeners.deliveringTag;
+  }
+
+  /** What is published is delivered at once. */
+  async caughtUp(): Promise<void> {}
+
   /** Whoever is in a room of this node hears what is published from then on. */
   settled(): Promise<void> | undefined {
     return undefined;
@@ -130,6 +153,9 @@ class MemoryBackplane implements Backplane {
   leave(session: Session, rooms: readonly string[]): Promise<void> {
     return this.adapters.leave(session, rooms);
   }
+
+  /** A lost session is kept with what it had at the end. */
+  async save(): Promise<void> {}
 
   offset(namespace: string): string | undefined {
     return this.recovers ? this.adapters.of(namespace).history.offset() : undefined;

@@ -1,9 +1,12 @@
 import { type RedisAdapter, createAdapter } from '@socket.io/redis-adapter';
 import type { Redis } from 'ioredis';
+import { toGatewayError } from '@streamgate/protocol/errors';
 import { userRoom } from '@streamgate/protocol/rooms';
-import type { Backplane, Publication, Relocation } from './backplane.js';
+import { log } from '../ops/log.js';
+import type { Backplane, Notice, Publication, Relocation } from './backplane.js';
 import { exactParser } from './exact-parser.js';
-import { LocalAdapters, optionsOf, packetOf } from './local-adapters.js';
+import { LocalAdapters, optionsOf, packetOf, packetOfNotice } from './local-adapters.js';
+import { oncePerTurn } from './once-per-turn.js';
 import { RedisBackplane, type RedisConfig } from './redis-backplane.js';
 import { redisKeys } from './redis-keys.js';
 import type { RedisConnect } from './redis-options.js';
@@ -46,7 +49,7 @@ class PubsubBackplane extends RedisBackplane<RedisAdapter> {
         publishOnSpecificResponseChannel: true,
       },
     );
-    this.adapters = new LocalAdapters(makeStock);
+    this.adapters = new LocalAdapters(this.listeners, makeStock);
     this.serverOptions = { adapter: this.adapters.factory() };
   }
 
@@ -67,6 +70,24 @@ class PubsubBackplane extends RedisBackplane<RedisAdapter> {
     await this.link.call((redis) => redis.publish(requestChannel, request));
     this.adapters.relocate(relocation);
   }
+
+  async notify(notice: Notice): Promise<void> {
+    const { uid, channel } = this.internals(notice.namespace);
+    const { packet, opts } = packetOfNotice(notice);
+    const message = exactParser.encode([uid, packet, opts]);
+    await this.link.call((redis) => redis.publish(channel, message));
+    this.adapters.hear(notice.namespace, notice);
+  }
+
+  /** What this node published is delivered when its answer comes, the rest as it comes. */
+  readonly caughtUp = oncePerTurn(async () => {
+    try {
+      await this.link.call((redis) => redis.ping());
+      await this.link.call(() => this.subscriber.ping());
+    } catch (error) {
+      log.debug({ code: toGatewayError(error).code }, 'nobody knows what has not come yet');
+    }
+  });
 
   offset(): undefined {}
 

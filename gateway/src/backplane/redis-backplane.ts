@@ -6,9 +6,11 @@ import type {
   Backplane,
   BackplaneHealth,
   LostSession,
+  Notice,
   Publication,
   Relocation,
 } from './backplane.js';
+import { Listeners, type NoticeListener, type TaggedListener } from './listeners.js';
 import { type LocalAdapters, packetOf } from './local-adapters.js';
 import { LinkFault, RedisLink } from './redis-link.js';
 import type { RedisConnect } from './redis-options.js';
@@ -29,6 +31,7 @@ export abstract class RedisBackplane<A extends Adapter> implements Backplane {
   readonly nodeId: string;
   readonly registry: RedisRegistry;
   protected readonly link: RedisLink;
+  protected readonly listeners = new Listeners();
   protected abstract readonly adapters: LocalAdapters<A>;
 
   protected constructor(config: RedisConfig, connect: RedisConnect) {
@@ -80,6 +83,22 @@ export abstract class RedisBackplane<A extends Adapter> implements Backplane {
 
   abstract relocate(relocation: Relocation): Promise<void>;
 
+  abstract notify(notice: Notice): Promise<void>;
+
+  onNotice(listener: NoticeListener): void {
+    this.listeners.onNotice(listener);
+  }
+
+  onTagged(listener: TaggedListener): void {
+    this.listeners.onTagged(listener);
+  }
+
+  get deliveringTag(): string | undefined {
+    return this.listeners.deliveringTag;
+  }
+
+  abstract caughtUp(): Promise<void>;
+
   /** Whoever is in a room of this node hears what is published from then on. */
   settled(): Promise<void> | undefined {
     return undefined;
@@ -92,6 +111,9 @@ export abstract class RedisBackplane<A extends Adapter> implements Backplane {
   leave(session: Session, rooms: readonly string[]): Promise<void> {
     return this.adapters.leave(session, rooms);
   }
+
+  /** A lost session is written with what it had at the end. */
+  async save(_session: Session): Promise<void> {}
 
   abstract offset(namespace: string): string | undefined;
 

@@ -24,6 +24,7 @@ export class StreamReader {
   readonly options = { lazyConnect: false };
   /** Up to here everything was delivered on this node; undefined before the first connection. */
   position: string | undefined;
+  private waiting: { readonly id: string; readonly resolve: () => void }[] = [];
   private readonly anchored: Promise<void>;
   private begin: () => void = () => undefined;
   private asked = '';
@@ -58,6 +59,7 @@ export class StreamReader {
     const offset = args.at(-1)!;
     if (offset !== '$' && offset !== this.asked) this.position = offset;
     this.asked = offset;
+    this.wake();
     // A promise that nothing holds and nothing settles: the stock loop ends with it.
     if (this.closed) return new Promise(() => undefined);
     await this.anchored;
@@ -73,11 +75,33 @@ export class StreamReader {
     }
   }
 
+  /** Resolves when everything up to this entry was delivered, or when that is not waited for any more. */
+  until(id: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.waiting.push({ id, resolve });
+      this.wake();
+    });
+  }
+
+  /** Nobody is kept waiting for what does not come. */
+  letGo(): void {
+    for (const { resolve } of this.waiting.splice(0)) resolve();
+  }
+
+  private wake(): void {
+    const { position } = this;
+    if (this.waiting.length === 0 || position === undefined) return;
+    const reached = this.waiting.filter(({ id }) => !isBefore(position, id));
+    this.waiting = this.waiting.filter(({ id }) => isBefore(position, id));
+    for (const { resolve } of reached) resolve();
+  }
+
   /** For the stock adapter, when its last namespace is closed: the node still uses Redis then. */
   disconnect(): void {}
 
   close(): void {
     this.closed = true;
+    this.letGo();
     this.redis.disconnect();
   }
 

@@ -1,12 +1,14 @@
 import { createAdapter } from '@socket.io/redis-streams-adapter';
 import type { Redis } from 'ioredis';
 import { type ClusterMessage, MessageType } from 'socket.io-adapter';
+import { toGatewayError } from '@streamgate/protocol/errors';
 import { userRoom } from '@streamgate/protocol/rooms';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
-import type { Backplane, LostSession, Publication, Relocation } from './backplane.js';
-import { LocalAdapters, optionsOf, packetOf } from './local-adapters.js';
+import type { Backplane, LostSession, Notice, Publication, Relocation } from './backplane.js';
+import { LocalAdapters, optionsOf, packetOf, packetOfNotice } from './local-adapters.js';
 import { type Decode, LostSessions } from './lost-sessions.js';
+import { oncePerTurn } from './once-per-turn.js';
 import { RedisBackplane, type RedisConfig } from './redis-backplane.js';
 import { redisKeys } from './redis-keys.js';
 import type { RedisConnect } from './redis-options.js';
@@ -65,9 +67,12 @@ class StreamsBackplane extends RedisBackplane<StreamsAdapter> {
         maxLen: MAX_ENTRIES,
       },
     );
-    this.adapters = new LocalAdapters((namespace) =>
+    this.adapters = new LocalAdapters(this.listeners, (namespace) =>
       this.wrap(makeStock(namespace), namespace.name),
     );
+    this.link.onChange(({ up }) => {
+      if (!up) this.reader.letGo();
+    });
     this.serverOptions = {
       adapter: this.adapters.factory(),
       ...(this.recovers && {
@@ -88,6 +93,22 @@ class StreamsBackplane extends RedisBackplane<StreamsAdapter> {
     const message = { type, data: { opts, rooms: [roomKey(room)] } } as const;
     await this.write(namespace, message, this.nextToken());
   }
+
+  async notify(notice: Notice): Promise<void> {
+    const message = { type: MessageType.BROADCAST, data: packetOfNotice(notice) } as const;
+    await this.write(notice.namespace, message, this.nextToken());
+  }
+
+  readonly caughtUp = oncePerTurn(async () => {
+    try {
+      const [newest] = await this.link.call((redis) =>
+        redis.xrevrange(this.keys.stream, '+', '-', 'COUNT', 1),
+      );
+      if (newest) await this.reader.until(newest[0]);
+    } catch (error) {
+      log.debug({ code: toGatewayError(error).code }, 'nobody knows what has not come yet');
+    }
+  });
 
   offset(): string | undefined {
     return this.recovers ? this.reader.position : undefined;

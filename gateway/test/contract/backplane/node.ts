@@ -48,6 +48,8 @@ export interface TestClient {
   readonly socket: ClientSocket;
   /** As `edge/` would have it, as far as a backplane asks. */
   readonly session: Session;
+  /** On the node's side, calls this before each write to the session. */
+  onWrite(listener: () => void): void;
   /** Arguments of every event that came, name first. */
   readonly got: unknown[][];
   /** Loses the transport, as a broken network does; resolves when the server has noticed. */
@@ -83,7 +85,7 @@ export async function startNode(options: NodeOptions): Promise<TestNode> {
   backplane.registry.listen({
     arrived: (_, user, users) => news.push(`+${user.id} ${users}`),
     departed: (_, user, users) => news.push(`-${user.id} ${users}`),
-  } satisfies RegistryListener);
+  } satisfies Partial<RegistryListener>);
   const http = createServer();
   const server = new Server(http, { ...backplane.serverOptions, transports: ['websocket'] });
   const clients: ClientSocket[] = [];
@@ -162,6 +164,15 @@ export async function startNode(options: NodeOptions): Promise<TestNode> {
           return { id, namespace: '/' } as Session;
         },
         got,
+        onWrite(listener: () => void) {
+          const sockets = [...servers].map((each) => each.of('/').sockets.get(client.socket.id!));
+          const { client: connection } = sockets.find((each) => each !== undefined)!;
+          const write = connection.writeToEngine.bind(connection);
+          connection.writeToEngine = (...args) => {
+            listener();
+            write(...args);
+          };
+        },
         async lose() {
           const { id } = client.socket;
           const namespace = [server, ...servers].map((each) => each.of('/'));
