@@ -12,9 +12,11 @@ import type { Config } from './config.js';
 import type { EdgeParts } from './edge/edge.js';
 import { TokenVerifier } from './edge/tokens.js';
 import { Executor } from './ingest/execute.js';
+import { MemoryLedger } from './ingest/ledger.js';
 import { httpControllers } from './ingest/http/http-door.js';
 import { CONFIG, EXECUTOR, PRESENCE, VERIFY_TOKEN } from './ingest/http/needs.js';
 import { Presence } from './presence/presence.js';
+import { Revocations } from './presence/revocations.js';
 import { Typing } from './presence/typing.js';
 import { Rooms } from './rooms/rooms.js';
 import { EchoGateway } from './session/echo.js';
@@ -49,6 +51,8 @@ function createBackplane(config: Config, connect: RedisConnect): Backplane {
 /** All that a node is made of. */
 export interface Parts extends EdgeParts {
   readonly eventsOut: EventsOut;
+  /** For all doors. */
+  readonly executor: Executor;
 }
 
 /** The composition root: the only place that picks implementations. */
@@ -56,11 +60,15 @@ export function createParts(config: Config): Parts {
   const connect = connectTo(config);
   const backplane = createBackplane(config, connect);
   const eventsOut = new EventsOut(config, connect);
+  const revocations = new Revocations(backplane);
+  const ledger = new MemoryLedger(backplane, 300_000, () => 0);
   return {
     config,
     backplane,
     eventsOut,
-    tokens: new TokenVerifier(config),
+    executor: new Executor({ config, backplane, ledger, receipts: undefined }),
+    revocations,
+    tokens: new TokenVerifier(config, (principal) => revocations.has(principal)),
     presence: new Presence(config, backplane, eventsOut),
     rooms: new Rooms(config, backplane, eventsOut),
     typing: new Typing(backplane),
@@ -71,7 +79,7 @@ export function createParts(config: Config): Parts {
 export class AppModule {
   /** What Nest makes of the parts: gateways for clients, controllers for services. */
   static of(parts: Parts): DynamicModule {
-    const { config, backplane, eventsOut, tokens, presence, rooms, typing } = parts;
+    const { config, eventsOut, executor, tokens, presence, rooms, typing } = parts;
     return {
       module: AppModule,
       imports: [DiscoveryModule],
@@ -83,7 +91,7 @@ export class AppModule {
         { provide: Typing, useValue: typing },
         { provide: CONFIG, useValue: config },
         { provide: PRESENCE, useValue: presence },
-        { provide: EXECUTOR, useValue: new Executor(backplane) },
+        { provide: EXECUTOR, useValue: executor },
         { provide: VERIFY_TOKEN, useValue: (token: string) => tokens.verify(token) },
         EchoGateway,
         MessagesGateway,

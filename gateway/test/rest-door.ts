@@ -10,10 +10,10 @@ import { createMemoryBackplane } from '../src/backplane/memory.js';
 import { roomKey } from '../src/backplane/room-key.js';
 import { readConfig, type Config } from '../src/config.js';
 import { TokenVerifier } from '../src/edge/tokens.js';
-import { Executor } from '../src/ingest/execute.js';
 import { configureHttp, httpControllers } from '../src/ingest/http/http-door.js';
 import { CONFIG, EXECUTOR, PRESENCE, VERIFY_TOKEN } from '../src/ingest/http/needs.js';
 import { Presence } from '../src/presence/presence.js';
+import { memoryExecutor } from './executor.js';
 import { SECRET } from './node.js';
 import { silent } from './sessions.js';
 import type { Person } from './tokens.js';
@@ -41,7 +41,7 @@ export async function openDoor(
       controllers: httpControllers,
       providers: [
         { provide: CONFIG, useValue: config },
-        { provide: EXECUTOR, useValue: new Executor(backplane) },
+        { provide: EXECUTOR, useValue: memoryExecutor(backplane, config) },
         { provide: PRESENCE, useValue: presence },
         { provide: VERIFY_TOKEN, useValue: (token: string) => tokens.verify(token) },
       ],

@@ -23,6 +23,9 @@ export const CLOSINGS = {
   jwks_unavailable: { code: undefined, method: 'transport' },
   flood: { code: 'rate_limited', method: 'disconnect' },
   token_expired: { code: 'token_expired', method: 'disconnect' },
+  /** The service's own code and reason stand in place of the catalogue's, when it gave any. */
+  service: { code: 'disconnected', method: 'disconnect' },
+  revoked: { code: 'token_revoked', method: 'disconnect' },
   auth_error_event: { code: 'authentication_failed', method: 'disconnect' },
 } as const satisfies Record<string, Closing>;
 

@@ -50,10 +50,13 @@ const Notification = z.object({
   timestamp: Timestamp,
 });
 
+/** A code of the catalogue, or the one that a service gave for a disconnect. */
+export type ShownCode = ErrorCode | (string & Record<never, never>);
+
 /** The `error` event and the `error` of an ack; `event` names what was refused. */
 export const ErrorEvent = z.object({
   message: z.string(),
-  code: z.string() as unknown as z.ZodType<ErrorCode>,
+  code: z.string() as unknown as z.ZodType<ShownCode>,
   retryable: z.boolean(),
   retryAfterMs: z.number().optional(),
   event: z.string().optional(),

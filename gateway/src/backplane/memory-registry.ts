@@ -6,9 +6,11 @@ import type {
   Departure,
   Registry,
   RegistryListener,
+  Revocation,
   SessionRecord,
   UserPage,
 } from './registry.js';
+import { Revoked } from './revoked.js';
 
 /** A user who counts as online: has sessions, or lost the last one moments ago. */
 interface Online {
@@ -28,13 +30,16 @@ interface Online {
 /** The registry of a single node: what Redis does for several, in this process. */
 export class MemoryRegistry implements Registry {
   private readonly namespaces = new Map<string, People>();
-  private readonly listeners: RegistryListener[] = [];
+  private readonly listeners: Partial<RegistryListener>[] = [];
+  private readonly revoked = new Revoked();
 
   async connect(
     namespace: string,
     session: SessionRecord,
     maxSessions: number,
   ): Promise<Arrival | undefined> {
+    if (this.revoked.has(session.user.id, session.issuedAt))
+      throw new GatewayError('token_revoked');
     return this.in(namespace).connect(session, maxSessions);
   }
 
@@ -82,7 +87,21 @@ export class MemoryRegistry implements Registry {
     for (const userId of userIds) users.get(userId)?.held.delete(room);
   }
 
-  listen(listener: RegistryListener): void {
+  async sessionsOf(namespace: string, userIds: readonly string[]): Promise<number> {
+    const { users } = this.in(namespace);
+    return [...new Set(userIds)].reduce((sum, id) => sum + (users.get(id)?.sessions.size ?? 0), 0);
+  }
+
+  async revoke(userIds: readonly string[], issuedUntil: number, seconds: number): Promise<void> {
+    const until = Date.now() + seconds * 1000;
+    for (const userId of userIds) this.revoked.add({ userId, issuedUntil, until });
+  }
+
+  async revocations(): Promise<Revocation[]> {
+    return this.revoked.all();
+  }
+
+  listen(listener: Partial<RegistryListener>): void {
     this.listeners.push(listener);
   }
 
@@ -95,7 +114,7 @@ export class MemoryRegistry implements Registry {
     let people = this.namespaces.get(namespace);
     if (!people) {
       people = new People((user, users) => {
-        for (const listener of this.listeners) listener.departed(namespace, user, users);
+        for (const listener of this.listeners) listener.departed?.(namespace, user, users);
       });
       this.namespaces.set(namespace, people);
     }

@@ -1,4 +1,4 @@
-import { GatewayError } from '@streamgate/protocol/errors';
+import { type ErrorCode, GatewayError } from '@streamgate/protocol/errors';
 import type { User } from '@streamgate/protocol/principal';
 import type { RedisLink } from './redis-link.js';
 import type { RunScript } from './registry-scripts.js';
@@ -18,7 +18,9 @@ interface OwnSession {
   arriving: boolean;
 }
 
-type ConnectReply = ['ok', number, number, string[]] | ['no lease' | 'elsewhere' | 'limit'];
+type ConnectReply =
+  | ['ok', number, number, string[]]
+  | ['no lease' | 'elsewhere' | 'limit' | 'revoked'];
 /** Whether the user is gone, users online, the user if gone (JSON). */
 type DisconnectReply = [gone: number, users: number, user: string];
 
@@ -55,19 +57,22 @@ export class OwnSessions {
     const own: OwnSession = { namespace, session, known: false, stale: true, arriving: true };
     this.sessions.set(key, own);
     this.graces.delete(key);
+    let refusal: ErrorCode;
     try {
       // An answer that was given up on and comes late: Redis took it, so others are told after all.
       const reply = await this.register(own, maxSessions, (late) => {
         if (this.sessions.get(key) === own) this.settle(own, late, true);
       });
-      if (reply[0] !== 'limit') return this.settle(own, reply, false);
+      const [said] = reply;
+      if (said !== 'limit' && said !== 'revoked') return this.settle(own, reply, false);
+      refusal = said === 'limit' ? 'user_limit' : 'token_revoked';
     } catch (error) {
       return this.later(error);
     } finally {
       own.arriving = false;
     }
     if (this.sessions.get(key) === own) this.sessions.delete(key);
-    throw new GatewayError('user_limit');
+    throw new GatewayError(refusal);
   }
 
   async disconnect(
@@ -162,13 +167,19 @@ export class OwnSessions {
 
   private settle(own: OwnSession, reply: ConnectReply, tell: boolean): Arrival | undefined {
     if (reply[0] === 'no lease') return this.doubt();
-    own.known = true;
     own.stale = false;
+    if (reply[0] === 'revoked') return this.end(own);
+    own.known = true;
     // Continued on another node, while this one has not noticed yet that it lost it.
     if (reply[0] !== 'ok') return undefined;
     const [, first, users, heldRooms] = reply;
     if (first === 1 && tell) this.listener.arrived(own.namespace, own.session.user, users);
     return { first: first === 1, users, heldRooms };
+  }
+
+  /** Let in while the registry was away. The edge ends it, and it is unregistered then. */
+  private end(own: OwnSession): undefined {
+    this.listener.revoked(own.namespace, own.session.id);
   }
 
   /** @param maxSessions undefined for a session that was let in before */
@@ -177,9 +188,9 @@ export class OwnSessions {
     maxSessions: number | undefined,
     late?: (reply: ConnectReply) => void,
   ): Promise<ConnectReply> {
-    const { id, user, connectedAt } = own.session;
-    const limit = maxSessions === undefined ? [0, 1] : [maxSessions, 0];
-    const args = [this.nodeId, own.namespace, id, user.id, connectedAt, encodeUser(user), ...limit];
+    const { id, user, connectedAt, issuedAt = 0 } = own.session;
+    const args = [this.nodeId, own.namespace, id, user.id, connectedAt, encodeUser(user)];
+    args.push(...(maxSessions === undefined ? [0, 1] : [maxSessions, 0]), issuedAt);
     return this.link.call(
       (redis) => this.run(redis, 'connect', args) as Promise<ConnectReply>,
       late,

@@ -32,6 +32,10 @@ local NODES = base .. ':nodes'
 local STEADY = base .. ':steady'
 -- zset: namespace and user -> when the user stops counting as online
 local DUE = base .. ':due'
+-- zset: user whose tokens are refused -> until when
+local REVOKED = base .. ':revoked'
+-- hash: user -> tokens issued up to when
+local REVOKED_ISSUED = base .. ':revoked-issued'
 -- marks a node whose sessions another took away
 local function swept_key(node) return base .. ':swept:' .. node end
 -- hash: namespace and session -> user

@@ -13,6 +13,7 @@ import type {
   Departure,
   Registry,
   RegistryListener,
+  Revocation,
   SessionRecord,
   UserPage,
 } from './registry.js';
@@ -22,6 +23,7 @@ const STEP = 1000;
 /** The node's sessions are compared with the registry even when nothing seems wrong. */
 const COMPARE_MS = 60_000;
 
+type RevocationsReply = [cursor: string, ...[user: string, issuedUntil: string, until: string][]];
 type EntryReply = [user: string, since: string, sessions: number];
 
 /**
@@ -33,7 +35,7 @@ export class RedisRegistry implements Registry {
   private readonly run: RunScript;
   private readonly own: OwnSessions;
   private readonly lease: NodeLease;
-  private readonly listeners: RegistryListener[] = [];
+  private readonly listeners: Partial<RegistryListener>[] = [];
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -42,8 +44,9 @@ export class RedisRegistry implements Registry {
   ) {
     this.run = defineScripts(link.redis, redisKeys(config.redisPrefix).registry);
     const everyone: RegistryListener = {
-      arrived: (...news) => this.listeners.forEach((listener) => listener.arrived(...news)),
-      departed: (...news) => this.listeners.forEach((listener) => listener.departed(...news)),
+      arrived: (...news) => this.listeners.forEach((listener) => listener.arrived?.(...news)),
+      departed: (...news) => this.listeners.forEach((listener) => listener.departed?.(...news)),
+      revoked: (...news) => this.listeners.forEach((listener) => listener.revoked?.(...news)),
     };
     this.own = new OwnSessions(this.nodeId, link, this.run, everyone);
     this.lease = new NodeLease(this.nodeId, config.offlineSeconds * 1000, link, this.run, {
@@ -143,7 +146,31 @@ export class RedisRegistry implements Registry {
     return this.setHeld(namespace, userIds, room, 0);
   }
 
-  listen(listener: RegistryListener): void {
+  async sessionsOf(namespace: string, userIds: readonly string[]): Promise<number> {
+    const counts = await Promise.all(
+      steps([...new Set(userIds)]).map((step) => this.call('sessions', [namespace, ...step])),
+    );
+    return (counts as number[]).reduce((sum, count) => sum + count, 0);
+  }
+
+  async revoke(userIds: readonly string[], issuedUntil: number, seconds: number): Promise<void> {
+    for (const step of steps(userIds)) await this.call('revoke', [issuedUntil, seconds, ...step]);
+  }
+
+  async revocations(): Promise<Revocation[]> {
+    const all: Revocation[] = [];
+    let cursor = '0';
+    do {
+      const reply = (await this.call('revocations', [cursor])) as RevocationsReply;
+      const [next, ...page] = reply;
+      for (const [userId, issuedUntil, until] of page)
+        all.push({ userId, issuedUntil: Number(issuedUntil), until: Number(until) });
+      cursor = next;
+    } while (cursor !== '0');
+    return all;
+  }
+
+  listen(listener: Partial<RegistryListener>): void {
     this.listeners.push(listener);
   }
 

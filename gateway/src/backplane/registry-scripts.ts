@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { REGISTRY_KEYS } from './redis-keys.js';
+import { REVOCATION, REVOCATIONS, REVOKE, SESSIONS } from './revocation-scripts.js';
 
 /**
  * What changes the registry, each script one atomic step by Redis' own clock. A user is online while
@@ -14,6 +15,7 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+${REVOCATION}
 -- A session: connected at, node, user as JSON. What is shown: connected at, session, user.
 local function parse(value)
   return string.match(value, '^(%d+) (%S+) (.*)$')
@@ -100,9 +102,10 @@ local function entry(ns, id)
 end
 `;
 
-/** node, namespace, session, user id, connected at, user, most sessions, `1` when it is told again. */
+/** node, namespace, session, user id, connected at, user, most sessions, `1` when it is told again, issued at. */
 const CONNECT = `
-local node, ns, sid, id, at, user, max, again = unpack(ARGV)
+local node, ns, sid, id, at, user, max, again, issued = unpack(ARGV)
+if is_revoked(id, issued) then return { 'revoked' } end
 if not redis.call('ZSCORE', NODES, node) then return { 'no lease' } end
 local key, member = user_key(ns, id), ns .. '\\n' .. sid
 local old = redis.call('HGET', key, sid)
@@ -275,6 +278,9 @@ const BODIES = {
   count: COUNT,
   roles: ROLES,
   hold: HOLD,
+  sessions: SESSIONS,
+  revoke: REVOKE,
+  revocations: REVOCATIONS,
 } as const;
 
 export type RegistryScript = keyof typeof BODIES;

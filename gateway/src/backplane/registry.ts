@@ -7,6 +7,17 @@ export interface SessionRecord {
   readonly user: User;
   /** Milliseconds since the epoch. */
   readonly connectedAt: number;
+  /** When its token was issued, in milliseconds since the epoch; unknown without `iat`. */
+  readonly issuedAt?: number | undefined;
+}
+
+/** Tokens of a user that were issued up to a moment are refused, for a while. */
+export interface Revocation {
+  readonly userId: string;
+  /** Milliseconds since the epoch; a token that says nothing of its issue is refused too. */
+  readonly issuedUntil: number;
+  /** Milliseconds since the epoch: when it is forgotten. */
+  readonly until: number;
 }
 
 export interface Arrival {
@@ -31,6 +42,8 @@ export interface RegistryListener {
   arrived(namespace: string, user: User, users: number): void;
   /** A departure that came due, or a dead node's user: said by this node, by no other. */
   departed(namespace: string, user: User, users: number): void;
+  /** A session of this node was let in while the registry was away, with a revoked token. */
+  revoked(namespace: string, sessionId: string): void;
 }
 
 export interface UserPage {
@@ -52,7 +65,7 @@ export interface Registry {
    * has it: the newest connect owns the id, and a disconnect by a former owner removes nothing.
    * Undefined while Redis is away: it is written later and the listener told.
    * @param maxSessions of the user, cluster-wide
-   * @throws GatewayError `user_limit`
+   * @throws GatewayError `user_limit`, `token_revoked`
    */
   connect(
     namespace: string,
@@ -81,5 +94,17 @@ export interface Registry {
   hold(namespace: string, userIds: readonly string[], room: string): Promise<void>;
   release(namespace: string, userIds: readonly string[], room: string): Promise<void>;
 
-  listen(listener: RegistryListener): void;
+  /** Sessions of these users, cluster-wide, each user counted once. */
+  sessionsOf(namespace: string, userIds: readonly string[]): Promise<number>;
+
+  /**
+   * From now on refuses sessions of these users with tokens issued up to a moment, in all namespaces.
+   * @param issuedUntil milliseconds since the epoch
+   * @param seconds for how long
+   */
+  revoke(userIds: readonly string[], issuedUntil: number, seconds: number): Promise<void>;
+  /** What is revoked at present. */
+  revocations(): Promise<Revocation[]>;
+
+  listen(listener: Partial<RegistryListener>): void;
 }

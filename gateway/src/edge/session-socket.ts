@@ -103,11 +103,12 @@ export class SessionSocket extends Socket implements Session {
     return this.hooks.renew(this, token);
   }
 
-  close(cause: ClosingCause): void {
+  /** @param said stands in place of what the catalogue says */
+  close(cause: ClosingCause, said: { code?: string; message?: string } = {}): void {
     if (!this.connected) return;
     const { code, method } = CLOSINGS[cause];
     metrics.closings.add(cause);
-    if (code !== undefined) this.sendError(new GatewayError(code));
+    if (code !== undefined) this.send('error', { ...new GatewayError(code).toBody(), ...said });
     if (method === 'disconnect') this.disconnect(true);
     else if (method === 'transport') closeConnection(connectionOf(this.client));
     else terminateConnection(connectionOf(this.client));

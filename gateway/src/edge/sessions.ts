@@ -5,6 +5,7 @@ import type { Config } from '../config.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
 import type { Presence } from '../presence/presence.js';
+import type { Revocations } from '../presence/revocations.js';
 import type { Typing } from '../presence/typing.js';
 import type { Rooms } from '../rooms/rooms.js';
 import { Connect } from './connect.js';
@@ -13,6 +14,7 @@ import { ExpiryWheel } from './expiry.js';
 import type { FloodGuard } from './flood-guard.js';
 import type { SessionHooks, SessionSocket } from './session-socket.js';
 import type { Packet } from './socket-io-internals.js';
+import { closeWhenTold } from './told-closings.js';
 import type { TokenVerifier } from './tokens.js';
 
 export interface SessionsParts {
@@ -20,6 +22,7 @@ export interface SessionsParts {
   readonly backplane: Backplane;
   readonly tokens: TokenVerifier;
   readonly presence: Presence;
+  readonly revocations: Revocations;
   readonly rooms: Rooms;
   readonly typing: Typing;
   readonly handlers: Handlers;
@@ -61,6 +64,7 @@ export class Sessions implements SessionHooks {
   install(root: Namespace, chat: Namespace): void {
     this.connect.install(root);
     this.connect.install(chat, 'chat_disabled');
+    closeWhenTold(this.parts.backplane, [root, chat]);
   }
 
   /** Resolves when all ended sessions are unregistered. */
@@ -130,6 +134,8 @@ export class Sessions implements SessionHooks {
     this.parts.flood.opened(session);
     this.watch(session);
     this.parts.rooms.entered(session);
+    // Revoked while it was being let in: nobody could end it then.
+    if (this.parts.revocations.has(session.principal)) session.close('revoked');
   }
 
   private watch(session: SessionSocket): void {

@@ -33,8 +33,14 @@ export class TokenVerifier {
   });
   private readonly running = new Map<string, Promise<Principal>>();
 
-  /** @throws ConfigError that names the variable when a key of the configuration is unusable */
-  constructor(private readonly config: Config) {
+  /**
+   * @param revoked whether a principal's token is refused though it is valid
+   * @throws ConfigError that names the variable when a key of the configuration is unusable
+   */
+  constructor(
+    private readonly config: Config,
+    private readonly revoked: (principal: Principal) => boolean = () => false,
+  ) {
     this.keys = configuredKeys(config);
     this.jwks = config.jwtJwksUrl === undefined ? undefined : new JwksKeys(config.jwtJwksUrl);
   }
@@ -45,11 +51,18 @@ export class TokenVerifier {
   }
 
   /**
-   * @throws GatewayError `authentication_failed`, `token_expired`, `jwks_unavailable`; its cause is
+   * @throws GatewayError `authentication_failed`, `token_expired`, `token_revoked`,
+   *   `jwks_unavailable`; its cause is
    *   a text for the log that carries nothing of the token
    */
   async verify(token: string): Promise<Principal> {
     if (token.length > TOKEN_MAX) throw refusal('the token is too long');
+    const principal = await this.principalOf(token);
+    if (this.revoked(principal)) throw new GatewayError('token_revoked');
+    return principal;
+  }
+
+  private async principalOf(token: string): Promise<Principal> {
     const name = nameOf(token);
     const principal = this.remembered(name);
     if (principal) return principal;

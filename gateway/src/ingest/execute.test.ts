@@ -1,11 +1,12 @@
 import { Server } from 'socket.io';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CommandInput } from '@streamgate/protocol/commands';
+import { TRUSTED, memoryExecutor } from '../../test/executor.js';
 import { createMemoryBackplane } from '../backplane/memory.js';
 import type { Backplane } from '../backplane/backplane.js';
 import { readConfig } from '../config.js';
 import { metrics } from '../ops/metrics.js';
-import { Executor } from './execute.js';
+import type { Executor } from './execute.js';
 
 let backplane: Backplane;
 let executor: Executor;
@@ -14,7 +15,7 @@ beforeAll(async () => {
   // It gives the backplane its namespaces; nobody connects.
   new Server(backplane.serverOptions);
   await backplane.start();
-  executor = new Executor(backplane);
+  executor = memoryExecutor(backplane);
 });
 afterAll(() => backplane.close());
 
@@ -28,12 +29,12 @@ describe('refused', () => {
     ['reserved_event', 'a reserved event', emit({ event: 'disconnect' })],
     ['invalid_payload', 'no event', emit({ event: '' })],
     ['invalid_payload', 'a long event name', emit({ event: 'x'.repeat(201) })],
-    ['invalid_payload', 'no room', emit({ to: [] })],
-    ['invalid_payload', 'a room that is no name', emit({ to: ['a\n'] })],
-    ['invalid_payload', 'everyone as a room', emit({ to: ['*'] })],
+    ['invalid_to', 'no room', emit({ to: [] })],
+    ['invalid_to', 'a room that is no name', emit({ to: ['a\n'] })],
+    ['invalid_to', 'everyone as a room', emit({ to: ['*'] })],
     ['invalid_payload', 'deep JSON', emit({ args: [nested(101)] })],
-    ['invalid_payload', 'another action', { action: 'fly' } as unknown as CommandInput],
-    ['invalid_payload', 'a join of nobody', { action: 'join', users: [], room: 'a' }],
+    ['unknown_action', 'another action', { action: 'fly' } as unknown as CommandInput],
+    ['invalid_to', 'a join of nobody', { action: 'join', users: [], room: 'a' }],
     ['room_forbidden', 'a join', { action: 'join', users: ['7'], room: 'role:admin' }],
     ['room_forbidden', 'a leave', { action: 'leave', users: ['7'], room: 'user:7' }],
     [
@@ -54,8 +55,8 @@ describe('refused', () => {
     ['invalid_payload', 'join:room with nothing', emit({ to: ['user:7'], event: 'join:room' })],
   ])('%s: %s', async (code, _name, command) => {
     const before = metrics.commands.value(code);
-    await expect(executor.execute(command)).rejects.toMatchObject({ code });
-    expect(() => executor.check(command)).toThrow(expect.objectContaining({ code }) as Error);
+    await expect(executor.execute(command, TRUSTED)).rejects.toMatchObject({ code });
+    expect(() => executor.check(command, TRUSTED)).toThrow(expect.objectContaining({ code }) as Error);
     expect(metrics.commands.value(code)).toBe(before + 2);
   });
 });
@@ -70,8 +71,8 @@ describe('accepted', () => {
     ['a private room may be addressed', emit({ to: ['private:b:a'] })],
   ])('%s', async (_name, command) => {
     const before = metrics.commands.value('done');
-    executor.check(command);
-    await executor.execute(command);
+    executor.check(command, TRUSTED);
+    await executor.execute(command, TRUSTED);
     expect(metrics.commands.value('done')).toBe(before + 1);
   });
 });
@@ -99,10 +100,10 @@ describe('holds', () => {
     const room = `class ${name}`;
     await arrive('ann');
     await arrive('bob');
-    await executor.execute(join(room));
+    await executor.execute(join(room), TRUSTED);
     expect(await arrive('ann')).toContain(room);
     expect(await arrive('bob')).toContain(room);
-    await executor.execute(leave(room));
+    await executor.execute(leave(room), TRUSTED);
     expect(await arrive('ann')).toContain(room);
     expect(await arrive('bob')).not.toContain(room);
   });

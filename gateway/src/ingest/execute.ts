@@ -1,143 +1,222 @@
-import { z } from 'zod';
-import {
-  Command,
-  Namespace,
-  RESERVED_EVENTS,
-  type CommandInput,
-  type Outcome,
-} from '@streamgate/protocol/commands';
+import { createHash, randomUUID } from 'node:crypto';
+import type { CommandInput, Outcome } from '@streamgate/protocol/commands';
 import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
-import { DEPTH_MAX, isDeeperThan } from '@streamgate/protocol/json-depth';
-import { RoomName } from '@streamgate/protocol/rooms';
-import type { Backplane, Relocation } from '../backplane/backplane.js';
+import type { Backplane } from '../backplane/backplane.js';
+import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
-import { decideRelocation } from '../rooms/access.js';
+import { type Accepted, type Caller, type Rules, accept, actsOf } from './accept.js';
+import { type Consumer, type Deed, type Ledger, type Verdict, performAll } from './ledger.js';
+import type { Receipts } from './receipts.js';
 
-/** A command that may be executed. */
-interface Accepted {
-  readonly command: Command;
-  /** Whom it moves, when it does. */
-  readonly relocation: Relocation | undefined;
+export type { Caller };
+
+/** A command as a door hands it in. */
+export interface Item {
+  readonly input: CommandInput;
+  /** When it was written, in milliseconds since the epoch by this node's clock; absent: now. */
+  readonly writtenAt?: number;
+  /** Id of its entry, at the stream door: acknowledged together with acting. */
+  readonly entry?: string;
+  /** Whether the outcome should say how many sessions were addressed, which costs a question. */
+  readonly wantSessions?: boolean;
 }
+
+export interface ExecutorParts {
+  readonly config: Rules;
+  readonly backplane: Backplane;
+  readonly ledger: Ledger;
+  /** Absent on a node without Redis, where nobody could read them. */
+  readonly receipts: Receipts | undefined;
+}
+
+/** What is to become of an item; `sessions` once they are counted. */
+type Plan =
+  | { readonly step: 'refused'; readonly error: GatewayError }
+  | { readonly step: 'expired'; readonly deed: Deed }
+  | { readonly step: 'same'; readonly as: number; readonly deed: Deed }
+  | { readonly step: 'act'; readonly accepted: Accepted; readonly deed: Deed; sessions?: number };
 
 /** Executes what services ask for, whichever door it came through. */
 export class Executor {
-  constructor(private readonly backplane: Backplane) {}
+  constructor(private readonly parts: ExecutorParts) {}
 
   /**
-   * Validates and authorises only. Doors decide who may come in; here what nobody may.
-   * @throws GatewayError `unknown_namespace`, `reserved_event`, `invalid_payload`, `room_forbidden`
+   * Validates and authorises only.
+   * @throws GatewayError as `accept`
    */
-  check(input: CommandInput): void {
+  check(input: CommandInput, caller: Caller): void {
     try {
-      accepted(input);
+      this.accepted(input, caller);
     } catch (thrown) {
-      throw counted(thrown);
+      throw counted(toGatewayError(thrown));
     }
   }
 
   /**
-   * Validates, authorises and acts.
-   * @throws GatewayError as `check`, and `backplane_unavailable`
+   * Validates, authorises and acts, once for an `id`.
+   * @throws GatewayError as `check`, and `idempotency_conflict`, `backplane_unavailable`
    */
-  async execute(input: CommandInput): Promise<Outcome> {
+  async execute(input: CommandInput, caller: Caller, wantSessions = false): Promise<Outcome> {
+    const [outcome] = await this.executeAll([{ input, wantSessions }], caller);
+    if (outcome instanceof GatewayError) throw outcome;
+    return outcome!;
+  }
+
+  /**
+   * Several commands in order; an outcome or a refusal for each.
+   * @param consumer the stream door's partition: its lease is checked, entries are acknowledged
+   * @throws GatewayError for all of them: `lease_lost`, nothing was done; `backplane_unavailable`,
+   *   it is not known what was done
+   */
+  async executeAll(
+    items: readonly Item[],
+    caller: Caller,
+    consumer?: Consumer,
+  ): Promise<(Outcome | GatewayError)[]> {
+    const plans = this.plan(items, caller, consumer);
     try {
-      const outcome = await this.act(accepted(input));
-      metrics.commands.add('done');
-      return outcome;
+      await Promise.all(plans.map((plan, index) => this.count(plan, items[index]!)));
+      // In order: a join and a leave of one room do not commute.
+      for (const [index, plan] of plans.entries())
+        if (plan.step === 'act') await this.prepare(plan.accepted, items[index]!);
+      const verdicts = await this.settle(plans, consumer);
+      const outcomes = outcomesOf(plans, verdicts);
+      for (const outcome of outcomes)
+        if (outcome instanceof GatewayError) counted(outcome);
+        else metrics.commands.add(outcome.outcome);
+      await this.parts.receipts?.write(items, outcomes);
+      return outcomes;
     } catch (thrown) {
-      throw counted(thrown);
+      throw counted(toGatewayError(thrown));
     }
   }
 
-  private async act({ command, relocation }: Accepted): Promise<Outcome> {
-    if (relocation) await this.relocate(relocation);
-    if (command.action !== 'emit') return { outcome: 'done', inboxed: 0 };
-    const { nsp: namespace, to, except, event, args, volatile } = command;
-    const publication = { namespace, to, except, event, args, volatile };
-    const id = await this.backplane.publish(publication);
-    return { outcome: 'done', inboxed: 0, ...(id !== undefined && { id }) };
+  private plan(items: readonly Item[], caller: Caller, consumer: Consumer | undefined): Plan[] {
+    const seen = new Map<string, { index: number; digest: string }>();
+    return items.map((item, index) => {
+      try {
+        const accepted = this.accepted(item.input, caller);
+        const { command } = accepted;
+        const { writtenAt = Date.now() } = item;
+        const entry = item.entry === undefined ? {} : { entry: item.entry };
+        const deadline = command.ttl === undefined ? undefined : writtenAt + command.ttl * 1000;
+        if (deadline !== undefined && deadline <= Date.now())
+          return { step: 'expired', deed: { ...entry, acts: [] } };
+        const once = onceOf(accepted);
+        const before = once && seen.get(once.key);
+        if (once && !before) seen.set(once.key, { index, digest: once.digest });
+        else if (before)
+          return before.digest === once.digest
+            ? { step: 'same', as: before.index, deed: { ...entry, acts: [] } }
+            : { step: 'refused', error: new GatewayError('idempotency_conflict') };
+        const inbox = keepsakeOf(accepted, tagOf(item, consumer), deadline);
+        const acts = actsOf(accepted, inbox?.tag, writtenAt);
+        const deed = { ...entry, ...(once && { once }), acts, ...(inbox && { inbox }) };
+        return { step: 'act', accepted, deed };
+      } catch (thrown) {
+        return { step: 'refused', error: toGatewayError(thrown) };
+      }
+    });
   }
 
-  /** Held first, so that a session that connects meanwhile finds the room in the registry. */
-  private async relocate(relocation: Relocation): Promise<void> {
-    const { namespace, action, users, room } = relocation;
-    const { registry } = this.backplane;
-    if (action === 'join') await registry.hold(namespace, users, room);
-    else await registry.release(namespace, users, room);
-    await this.backplane.relocate(relocation);
+  /** @throws GatewayError as `accept` */
+  private accepted(input: CommandInput, caller: Caller): Accepted {
+    const { config, receipts } = this.parts;
+    const accepted = accept(input, caller, config);
+    if (accepted.command.receipt !== undefined && !receipts)
+      throw new GatewayError('invalid_receipt', 'There is no Redis to write receipts to');
+    return accepted;
+  }
+
+  /** Before acting: afterwards a disconnect has nobody left. Not known while Redis is away. */
+  private async count(plan: Plan, { wantSessions = false }: Item): Promise<void> {
+    if (plan.step !== 'act') return;
+    const { command, users } = plan.accepted;
+    if (users === undefined || !(wantSessions || command.receipt !== undefined)) return;
+    try {
+      plan.sessions = await this.parts.backplane.registry.sessionsOf(command.nsp, users);
+    } catch (thrown) {
+      log.debug({ code: toGatewayError(thrown).code }, 'sessions not counted');
+    }
+  }
+
+  /**
+   * What must be there before anybody hears of it, and may be done twice: the room that a session
+   * finds in the registry when it connects meanwhile, and the moment up to which tokens are refused.
+   */
+  private async prepare(
+    { command, relocation }: Accepted,
+    { writtenAt = Date.now() }: Item,
+  ): Promise<void> {
+    const { registry } = this.parts.backplane;
+    if (relocation) {
+      const { namespace, action, users, room } = relocation;
+      if (action === 'join') await registry.hold(namespace, users, room);
+      else await registry.release(namespace, users, room);
+    }
+    if (command.action === 'disconnect' && command.revoke !== undefined)
+      await registry.revoke(command.users, writtenAt, command.revoke);
+  }
+
+  /** In the order of the plans, those that are refused left out. */
+  private settle(plans: readonly Plan[], consumer: Consumer | undefined): Promise<Verdict[]> {
+    const { backplane, ledger } = this.parts;
+    const deeds = plans.flatMap((plan) => (plan.step === 'refused' ? [] : [plan.deed]));
+    if (deeds.length === 0) return Promise.resolve([]);
+    const recorded = deeds.some(({ entry, once, inbox }) => entry ?? once ?? inbox);
+    return recorded ? ledger.settle(deeds, consumer) : performAll(backplane, deeds);
   }
 }
 
-function counted(thrown: unknown): GatewayError {
-  const error = toGatewayError(thrown);
+function outcomesOf(plans: readonly Plan[], verdicts: readonly Verdict[]) {
+  const outcomes: (Outcome | GatewayError)[] = [];
+  let next = 0;
+  for (const plan of plans) {
+    if (plan.step === 'refused') {
+      outcomes.push(plan.error);
+      continue;
+    }
+    const verdict = verdicts[next++]!;
+    if (plan.step === 'expired') outcomes.push({ outcome: 'expired', inboxed: 0 });
+    else if (plan.step === 'same') {
+      const first = outcomes[plan.as]!;
+      outcomes.push(first instanceof GatewayError ? first : { outcome: 'duplicate', inboxed: 0 });
+    } else if (verdict instanceof GatewayError) outcomes.push(verdict);
+    else if (verdict.outcome === 'duplicate') outcomes.push({ ...verdict, inboxed: 0 });
+    else {
+      const { sessions } = plan;
+      outcomes.push(sessions === undefined ? verdict : { ...verdict, sessions });
+    }
+  }
+  return outcomes;
+}
+
+function counted(error: GatewayError): GatewayError {
   metrics.commands.add(error.code);
+  if (error.code === 'internal') log.error({ err: error.cause }, 'a command failed');
   return error;
 }
 
-/** What stands against a command as it came in, or undefined. */
-type Check = (input: CommandInput) => GatewayError | undefined;
-
-/** In this order; the first that objects decides the code of the refusal. */
-const CHECKS: readonly Check[] = [knownNamespace, unreservedEvent, shallowEnough];
-
-/** @throws GatewayError the first objection */
-function accepted(input: CommandInput): Accepted {
-  for (const check of CHECKS) {
-    const objection = check(input);
-    if (objection) throw objection;
-  }
-  const parsed = Command.safeParse(input);
-  if (!parsed.success) throw new GatewayError('invalid_payload', firstIssue(parsed.error));
-  const relocation = relocationOf(parsed.data);
-  if (relocation && decideRelocation(relocation.room) === 'forbidden')
-    throw new GatewayError('room_forbidden');
-  return { command: parsed.data, relocation };
+/** What makes a command the same as another: all of it but how it came and who wants to know. */
+function onceOf({ command }: Accepted): Deed['once'] {
+  const { source = '', id, receipt: _, traceparent: __, tracestate: ___, ...content } = command;
+  if (id === undefined) return undefined;
+  const digest = createHash('sha256').update(JSON.stringify(content)).digest('base64url');
+  return { key: JSON.stringify([source, id]), digest };
 }
 
-function knownNamespace({ nsp = '/' }: CommandInput): GatewayError | undefined {
-  return Namespace.safeParse(nsp).success ? undefined : new GatewayError('unknown_namespace');
+/** The same for an entry that is executed again, so that an inbox holds it once. */
+function tagOf({ entry }: Item, consumer: Consumer | undefined): string {
+  return entry === undefined ? randomUUID() : `${consumer?.stream}/${entry}`;
 }
 
-function unreservedEvent(input: CommandInput): GatewayError | undefined {
-  return input.action === 'emit' && RESERVED_EVENTS.has(input.event)
-    ? new GatewayError('reserved_event')
-    : undefined;
-}
-
-function shallowEnough(input: CommandInput): GatewayError | undefined {
-  // One more level: the list of arguments itself.
-  return input.action === 'emit' && isDeeperThan(input.args, DEPTH_MAX + 1)
-    ? new GatewayError('invalid_payload', `JSON is nested deeper than ${DEPTH_MAX} levels`)
-    : undefined;
-}
-
-function firstIssue(error: z.ZodError): string | undefined {
-  const [issue] = error.issues;
-  return issue && `${issue.path.join('.')}: ${issue.message}`;
-}
-
-const USER = 'user:';
-const RELOCATING = { 'join:room': 'join', 'leave:room': 'leave' } as const;
-const RoomArgument = z.object({ room: RoomName });
-
-/**
- * Whom a command moves: `join` and `leave` do, and so do document 1's events `join:room` and
- * `leave:room` the users that they are addressed to.
- * @throws GatewayError `invalid_payload` when such an event names no room
- */
-function relocationOf(command: Command): Relocation | undefined {
-  if (command.action === 'disconnect') return undefined;
-  if (command.action !== 'emit') {
-    const { action, nsp: namespace, users, room } = command;
-    return { namespace, action, users, room };
-  }
-  const { nsp: namespace, to, event, args } = command;
-  if (event !== 'join:room' && event !== 'leave:room') return undefined;
-  if (to === '*') return undefined;
-  const users = to.filter((room) => room.startsWith(USER)).map((room) => room.slice(USER.length));
-  if (users.length === 0) return undefined;
-  const argument = RoomArgument.safeParse(args[0]);
-  if (!argument.success) throw new GatewayError('invalid_payload', `${event} needs a room`);
-  return { namespace, action: RELOCATING[event], users, room: argument.data.room };
+function keepsakeOf(
+  { command, users }: Accepted,
+  tag: string,
+  expiresAt: number | undefined,
+): Deed['inbox'] {
+  if (command.action !== 'emit' || !command.durable || !users) return undefined;
+  const payload = JSON.stringify([command.event, ...command.args]);
+  const expiry = expiresAt === undefined ? {} : { expiresAt };
+  return { namespace: command.nsp, users, tag, payload, ...expiry };
 }

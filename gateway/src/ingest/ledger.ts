@@ -78,7 +78,8 @@ export class MemoryLedger implements Ledger {
     return verdicts;
   }
 
-  private async settleOne({ once, acts, inbox }: Deed): Promise<Verdict> {
+  private async settleOne(deed: Deed): Promise<Verdict> {
+    const { once, inbox } = deed;
     const digest = once && this.done.get(once.key);
     if (once && digest !== undefined)
       return digest === once.digest
@@ -86,26 +87,35 @@ export class MemoryLedger implements Ledger {
         : new GatewayError('idempotency_conflict');
     // Recorded first, so that nobody passes meanwhile.
     if (once) this.done.set(once.key, once.digest);
-    try {
-      const inboxed = inbox ? this.keep(inbox) : 0;
-      let id: string | undefined;
-      for (const act of acts) id = (await perform(this.backplane, act)) ?? id;
-      return { outcome: 'done', inboxed, ...(id !== undefined && { id }) };
-    } catch (thrown) {
+    const inboxed = inbox ? this.keep(inbox) : 0;
+    const [verdict] = await performAll(this.backplane, [deed]);
+    if (verdict instanceof GatewayError) {
       if (once) this.done.delete(once.key);
-      return toGatewayError(thrown);
+      return verdict;
     }
+    return { ...verdict!, inboxed } as Verdict;
   }
 }
 
-/**
- * One act through the backplane's own methods.
- * @returns the id of a publication, when the backplane gives ids
- * @throws GatewayError `backplane_unavailable`
- */
-export async function perform(backplane: Backplane, act: Act): Promise<string | undefined> {
+/** Deeds of which nothing is recorded: their acts in order, through the backplane's own methods. */
+export function performAll(backplane: Backplane, deeds: readonly Deed[]): Promise<Verdict[]> {
+  // All are begun before one is waited for: their order is the order of the calls.
+  return Promise.all(
+    deeds.map(async ({ acts }): Promise<Verdict> => {
+      try {
+        const ids = await Promise.all(acts.map((act) => perform(backplane, act)));
+        const id = ids.at(-1);
+        return { outcome: 'done', inboxed: 0, ...(id !== undefined && { id }) };
+      } catch (thrown) {
+        return toGatewayError(thrown);
+      }
+    }),
+  );
+}
+
+async function perform(backplane: Backplane, act: Act): Promise<string | undefined> {
   if ('event' in act) return backplane.publish(act);
   if ('action' in act) await backplane.relocate(act);
-  else await backplane.notify?.(act);
+  else await backplane.notify(act);
   return undefined;
 }

@@ -103,9 +103,26 @@ export const metrics = {
   ),
   commands: new Count(
     'streamgate_commands_total',
-    'Commands from services by outcome: done, or the code of the refusal',
+    'Commands from services by outcome: done, duplicate, expired, or the code of the refusal',
     'outcome',
-    ['done'],
+    ['done', 'duplicate', 'expired'],
+  ),
+  receiptsLost: new Count(
+    'streamgate_receipts_lost_total',
+    'Receipts that could not be written, of commands that were executed',
+  ),
+  kafkaUp: new Reading(
+    'streamgate_kafka_up',
+    '1 while this node is a member of the Kafka consumer group; absent without brokers',
+  ),
+  kafkaLag: new Reading(
+    'streamgate_kafka_lag',
+    'Messages that wait in the Kafka partitions of this node; absent without brokers',
+  ),
+  kafkaDead: new Count(
+    'streamgate_kafka_dead_total',
+    'Kafka messages that could not be executed and went to <topic>.dead, by code',
+    'code',
   ),
   eventsOut: new Count(
     'streamgate_events_out_total',

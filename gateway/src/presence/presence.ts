@@ -14,6 +14,7 @@ import type { Arrival } from '../backplane/registry.js';
 import type { Session } from '../backplane/session.js';
 import type { Config } from '../config.js';
 import { metrics } from '../ops/metrics.js';
+import { issuedAt } from './revocations.js';
 
 /** A page of a list. */
 export interface Page {
@@ -42,7 +43,7 @@ export class Presence {
   /**
    * Registers a session. Undefined while the backplane is away: it is made good later.
    * @param session `connectedAt` in milliseconds since the epoch
-   * @throws GatewayError `user_limit`
+   * @throws GatewayError `user_limit`, `token_revoked`
    */
   arrive(
     namespace: string,
@@ -50,7 +51,12 @@ export class Presence {
   ): Promise<Arrival | undefined> {
     return this.backplane.registry.connect(
       namespace,
-      { id: session.id, user: userOf(session.principal), connectedAt: session.connectedAt },
+      {
+        id: session.id,
+        user: userOf(session.principal),
+        connectedAt: session.connectedAt,
+        issuedAt: issuedAt(session.principal),
+      },
       this.config.maxSessionsPerUser,
     );
   }
@@ -84,6 +90,7 @@ export class Presence {
       id: session.id,
       user: userOf(session.principal),
       connectedAt: session.connectedAt,
+      issuedAt: issuedAt(session.principal),
     });
   }
 

@@ -2,6 +2,7 @@ import { roleRoom, userRoom } from '@streamgate/protocol/rooms';
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
 import { connect, type Client } from '../client.js';
 import { ALICE, BOB, CAROL, row, TOPOLOGIES } from '../cluster.js';
+import { TRUSTED } from '../executor.js';
 import { startInnerNode, type InnerNode } from '../inner-node.js';
 import { startNode, type TestNode } from '../node.js';
 import { startRedis, type TestRedis } from '../redis.js';
@@ -58,7 +59,7 @@ class Services {
 
   /** @param to rooms, or `*` */
   async emit(to: string[] | '*', event: string, data: unknown): Promise<void> {
-    await this.inner!.executor.execute({ action: 'emit', to, event, args: [data] });
+    await this.inner!.executor.execute({ action: 'emit', to, event, args: [data] }, TRUSTED);
   }
 
   /** Sends to the rooms, and expects the members to hear exactly that and the others nothing. */

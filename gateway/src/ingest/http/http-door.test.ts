@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OPERATIONS, Problem, type AnswerOf } from '@streamgate/protocol/rest';
+import { TRUSTED, memoryExecutor } from '../../../test/executor.js';
 import { next, openDoor, type Door } from '../../../test/rest-door.js';
 import { tokenOf, type Person } from '../../../test/tokens.js';
-import { Executor } from '../execute.js';
 import { openApiDocument } from './openapi.js';
 
 const admin: Person = { id: 'boss', username: 'Boss', roles: ['ADMIN'] };
@@ -282,12 +282,10 @@ describe('document 5', () => {
     expect(answer).toMatchObject({ status: 200, body: { success: true } });
     expect(await joined).toEqual({ room: 'quiz:7' });
     const heard = next(client, 'user:joined');
-    await new Executor(door.backplane).execute({
-      action: 'emit',
-      to: ['quiz:7'],
-      event: 'user:joined',
-      args: [{ userId: 'j1' }],
-    });
+    await memoryExecutor(door.backplane).execute(
+      { action: 'emit', to: ['quiz:7'], event: 'user:joined', args: [{ userId: 'j1' }] },
+      TRUSTED,
+    );
     expect(await heard).toEqual({ userId: 'j1' });
   });
 });

@@ -1,5 +1,6 @@
 import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
 import type { CommandInput } from '@streamgate/protocol/commands';
+import type { Principal } from '@streamgate/protocol/principal';
 import {
   OPERATIONS,
   type AnswerOf,
@@ -12,6 +13,7 @@ import type { Presence } from '../../presence/presence.js';
 import type { Executor } from '../execute.js';
 import { EXECUTOR, PRESENCE } from './needs.js';
 import { Route } from './route.js';
+import { Caller } from './token-guard.js';
 
 /** REST of document 5: `/api/gateway/*`. */
 @Controller()
@@ -23,9 +25,10 @@ export class PrivateMessagingController {
 
   @Route(OPERATIONS.send)
   async send(
+    @Caller() caller: Principal,
     @Body({ schema: OPERATIONS.send.body }) { userId, event, message }: BodyOf<'send'>,
   ): Promise<AnswerOf<'send'>> {
-    const { connected } = await this.sendTo([userId], event, message);
+    const { connected } = await this.sendTo(caller, [userId], event, message);
     return connected.length > 0
       ? { success: true, message: `Message sent to user ${userId}` }
       : { success: false, message: `User ${userId} is not connected` };
@@ -33,9 +36,10 @@ export class PrivateMessagingController {
 
   @Route(OPERATIONS.sendMany)
   async sendMany(
+    @Caller() caller: Principal,
     @Body({ schema: OPERATIONS.sendMany.body }) { userIds, event, message }: BodyOf<'sendMany'>,
   ): Promise<AnswerOf<'sendMany'>> {
-    const { connected, notConnected } = await this.sendTo([...new Set(userIds)], event, message);
+    const { connected, notConnected } = await this.sendTo(caller, [...new Set(userIds)], event, message);
     return {
       success: connected.length > 0,
       message: `Message sent to ${connected.length} users`,
@@ -69,18 +73,24 @@ export class PrivateMessagingController {
   }
 
   /** Emits to those who are connected, on any node. What is wrong is refused also for nobody. */
-  private async sendTo(userIds: readonly string[], event: string, message: unknown) {
+  private async sendTo(
+    principal: Principal,
+    userIds: readonly string[],
+    event: string,
+    message: unknown,
+  ) {
+    const caller = { door: 'http', principal } as const;
     const emitTo = (users: readonly string[]): CommandInput => ({
       action: 'emit',
       to: users.map(userRoom),
       event,
       args: [message],
     });
-    this.executor.check(emitTo(userIds));
+    this.executor.check(emitTo(userIds), caller);
     const online = await this.presence.areOnline('/', userIds);
     const connected = userIds.filter((_, index) => online[index]);
     const notConnected = userIds.filter((_, index) => !online[index]);
-    if (connected.length > 0) await this.executor.execute(emitTo(connected));
+    if (connected.length > 0) await this.executor.execute(emitTo(connected), caller);
     return { connected, notConnected };
   }
 }

@@ -42,7 +42,7 @@ export class UserManagementController {
   ): Promise<AnswerOf<'sendNotification'>> {
     const [online] = await this.presence.areOnline('/', [body.userId]);
     if (!online) return { success: false, message: `User ${body.userId} is not connected` };
-    await this.emit([userRoom(body.userId)], 'notification', notification(caller, body));
+    await this.emit(caller, [userRoom(body.userId)], 'notification', notification(caller, body));
     return { success: true, message: `Notification sent to user ${body.userId}` };
   }
 
@@ -51,7 +51,7 @@ export class UserManagementController {
     @Caller() caller: Principal,
     @Body({ schema: OPERATIONS.broadcast.body }) body: BodyOf<'broadcast'>,
   ): Promise<AnswerOf<'broadcast'>> {
-    await this.emit('*', 'broadcast-notification', notification(caller, body));
+    await this.emit(caller, '*', 'broadcast-notification', notification(caller, body));
     return { success: true, message: 'Broadcast sent to all users' };
   }
 
@@ -60,7 +60,7 @@ export class UserManagementController {
     @Caller() caller: Principal,
     @Body({ schema: OPERATIONS.sendToRole.body }) body: BodyOf<'sendToRole'>,
   ): Promise<AnswerOf<'sendToRole'>> {
-    await this.emit([roleRoom(body.role)], 'role-notification', {
+    await this.emit(caller, [roleRoom(body.role)], 'role-notification', {
       ...notification(caller, body),
       targetRole: body.role,
     });
@@ -68,11 +68,13 @@ export class UserManagementController {
   }
 
   private emit<E extends 'notification' | 'broadcast-notification' | 'role-notification'>(
+    principal: Principal,
     to: string[] | '*',
     event: E,
     payload: ServerPayload<E>,
   ) {
-    return this.executor.execute({ action: 'emit', to, event, args: [payload] });
+    const caller = { door: 'http', principal } as const;
+    return this.executor.execute({ action: 'emit', to, event, args: [payload] }, caller);
   }
 }
 

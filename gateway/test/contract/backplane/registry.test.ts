@@ -31,10 +31,18 @@ function connect(
   { backplane: { registry } }: TestNode,
   userId: string,
   id: string,
-  more: { roles?: string[]; username?: string; max?: number; at?: number; ns?: string } = {},
+  more: {
+    roles?: string[];
+    username?: string;
+    max?: number;
+    at?: number;
+    ns?: string;
+    issuedAt?: number;
+  } = {},
 ) {
-  const { roles = [], username = userId, max = 100, at = Date.now(), ns = '/' } = more;
-  return registry.connect(ns, { id, user: { id: userId, username, roles }, connectedAt: at }, max);
+  const { roles = [], username = userId, max = 100, at = Date.now(), ns = '/', issuedAt } = more;
+  const user = { id: userId, username, roles };
+  return registry.connect(ns, { id, user, connectedAt: at, issuedAt }, max);
 }
 
 async function all(registry: Registry, limit = 1000, namespace = '/') {
@@ -49,6 +57,47 @@ async function all(registry: Registry, limit = 1000, namespace = '/') {
 }
 
 describe.each<Kind>(['memory', 'mailbox', 'streams', 'pubsub'])('the registry of %s', (kind) => {
+  test('counts the sessions of users, each user once', async () => {
+    const [a, b] = await cluster(kind);
+    await connect(a, 'u1', 's1');
+    await connect(b, 'u1', 's2');
+    await connect(b, 'u2', 's3');
+    await connect(b, 'u3', 's4', { ns: '/chat' });
+    const ids = ['u1', 'u2', 'u1', 'u3', 'nobody'];
+    expect(await a.backplane.registry.sessionsOf('/', ids)).toBe(3);
+  });
+
+  test('refuses the tokens of a revoked user that were issued until then', async () => {
+    const [a, b] = await cluster(kind);
+    const revokedAt = Date.now();
+    await a.backplane.registry.revoke(['u1', 'u2'], revokedAt, 60);
+    // An earlier moment takes nothing back.
+    await b.backplane.registry.revoke(['u1'], revokedAt - 5000, 1);
+    for (const issuedAt of [undefined, revokedAt - 1, revokedAt])
+      for (const node of [a, b])
+        await expect(connect(node, 'u1', 's1', { issuedAt })).rejects.toMatchObject({
+          code: 'token_revoked',
+        });
+    const later = { issuedAt: revokedAt + 1000 };
+    expect(await connect(b, 'u1', 's1', later)).toMatchObject({ first: true });
+    expect(await connect(b, 'u3', 's3')).toMatchObject({ first: true });
+    const known = await b.backplane.registry.revocations();
+    expect(known.map(({ userId }) => userId).toSorted()).toEqual(['u1', 'u2']);
+    for (const { issuedUntil, until } of known) {
+      expect(issuedUntil).toBe(revokedAt);
+      expect(Math.abs(until - revokedAt - 60_000)).toBeLessThan(5000);
+    }
+  });
+
+  test('forgets a revocation when its time is over', async () => {
+    const [a, b] = await cluster(kind);
+    await a.backplane.registry.revoke(['u1'], Date.now(), 1);
+    await expect(connect(b, 'u1', 's1')).rejects.toMatchObject({ code: 'token_revoked' });
+    await expect
+      .poll(() => connect(b, 'u1', 's1').catch(() => undefined), { timeout: 5000 })
+      .toMatchObject({ first: true });
+  });
+
   test('tells the first session of a user from further ones, on any node', async () => {
     const [a, b] = await cluster(kind);
     expect(await connect(a, 'u1', 's1')).toEqual({ first: true, users: 1, heldRooms: [] });
