@@ -12,6 +12,8 @@ export type Candidate = (typeof candidates)[number];
 export interface Spent {
   nodes: number[];
   redis: number;
+  /** Of this process, which plays all clients. */
+  clients: number;
 }
 
 /** Nodes of one adapter on a Redis of their own. */
@@ -48,6 +50,7 @@ export class Cluster {
     return {
       millis,
       redis: after.redis - before.redis,
+      clients: after.clients - before.clients,
       nodes: after.nodes.map((micros, index) => micros - before.nodes[index]!),
     };
   }
@@ -65,10 +68,12 @@ export class Cluster {
   private async spent(): Promise<Spent> {
     const info = await this.admin.info('cpu');
     const seconds = (name: string) => Number(new RegExp(`${name}:([\\d.]+)`).exec(info)![1]);
+    const { user, system } = process.cpuUsage();
     const readings = await Promise.all(this.nodes.map((node) => node.read()));
     return {
       nodes: readings.map(({ cpuMicros }) => cpuMicros),
       redis: (seconds('used_cpu_user') + seconds('used_cpu_sys')) * 1e6,
+      clients: user + system,
     };
   }
 }
@@ -78,8 +83,7 @@ export class BenchSession {
   pid = '';
   offset = '';
   recovered = false;
-  /** Called for every `e` event, with its packet: `2["e",…]`. */
-  heard: (packet: Buffer) => void = () => undefined;
+  hear: (packet: Buffer) => void = () => undefined;
   private readonly rooms: string[];
   private readonly keepsOffset: boolean;
   private wire: WireClient | undefined;
@@ -90,6 +94,17 @@ export class BenchSession {
     this.keepsOffset = keepsOffset;
   }
 
+  /** Called with how many events have come, all of one read together, in place of `heard`. */
+  set counted(counted: (events: number) => void) {
+    this.wire!.onCount = counted;
+  }
+
+  /** Called for every `e` event, with its packet: `2["e",…]`. */
+  set heard(heard: (packet: Buffer) => void) {
+    this.hear = heard;
+    if (this.wire) this.wire.onCount = undefined;
+  }
+
   /** Resolves when it is in its rooms, or has been given back what it was. */
   open(url: URL): Promise<void> {
     const { pid, offset, rooms } = this;
@@ -97,7 +112,7 @@ export class BenchSession {
     const auth = pid ? { pid, offset, rooms } : { rooms };
     return new Promise((resolve, reject) => {
       const opened = () => {
-        if (this.wire && !this.keepsOffset) this.wire.onPacket = (packet) => this.heard(packet);
+        if (this.wire && !this.keepsOffset) this.wire.onPacket = (packet) => this.hear(packet);
         resolve();
       };
       const listen = (packet: Buffer) => {
@@ -108,7 +123,7 @@ export class BenchSession {
           if (this.recovered) opened();
         } else if (packet[0] === EVENT) {
           if (packet.toString('latin1', 0, 10) === '2["welcome') opened();
-          else this.heard(packet);
+          else this.hear(packet);
           if (this.keepsOffset) this.offset = offsetOf(packet);
         }
       };
@@ -143,4 +158,46 @@ export async function openAll(
     }
   };
   await Promise.all(Array.from({ length: 50 }, worker));
+}
+
+/** Resolves when they have heard so many events together. @param progress gets how many so far */
+export function heardBy(
+  sessions: readonly BenchSession[],
+  count: number,
+  progress: (total: number) => void = () => undefined,
+): Promise<void> {
+  return bounded((resolve) => {
+    let total = 0;
+    const counted = (events: number) => {
+      total += events;
+      progress(total);
+      if (total >= count) resolve();
+    };
+    for (const session of sessions) session.counted = counted;
+  });
+}
+
+/** The same with each event's packet. */
+export function eachHeardBy(
+  sessions: readonly BenchSession[],
+  count: number,
+  heard: (packet: Buffer) => void = () => undefined,
+): Promise<void> {
+  return bounded((resolve) => {
+    let total = 0;
+    for (const session of sessions)
+      session.heard = (packet) => {
+        heard(packet);
+        if (++total >= count) resolve();
+      };
+  });
+}
+
+/** Gives up after two minutes: a lost event must not hang the bench. */
+function bounded(run: (resolve: () => void) => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  return new Promise<void>((resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('not all came in two minutes')), 120_000);
+    run(resolve);
+  }).finally(() => clearTimeout(timer));
 }

@@ -1,7 +1,6 @@
-import { interleave } from '../../../gateway/bench/measure.ts';
-import { BenchSession, Cluster, openAll } from '../cluster.ts';
-import { type Row, type Run, both, row } from '../report.ts';
-import { heardBy } from './unicast.ts';
+import { type Candidate, BenchSession, Cluster, heardBy, openAll } from '../cluster.ts';
+import { type Run, both, interleave, sum } from '../measure.ts';
+import { type Row, row } from '../report.ts';
 
 const ROOM = 'stadium';
 const SESSIONS = 1000;
@@ -15,12 +14,12 @@ export async function fanOut(run: Run): Promise<Row[]> {
     await openAll(members, (index) => cluster.nodes[index % 2]!.url);
     return { cluster, members };
   });
-  type Ready = (typeof clusters)['streams'];
 
   /** @param burst events of one turn; the next ones leave when these have reached everybody */
-  async function speak({ cluster, members }: Ready, count: number, burst: number) {
-    const turns = Math.ceil(count / burst);
-    const { nodes, redis, millis } = await cluster.measure(async () => {
+  async function speak(kind: Candidate, full: number, burst: number) {
+    const { cluster, members } = clusters[kind];
+    const turns = Math.ceil((full * Math.max(run.scale, 0.2)) / burst);
+    const spent = await cluster.measure(async () => {
       for (let turn = 0; turn < turns; turn++) {
         const all = heardBy(members, burst * members.length);
         await cluster.nodes[0]!.publish({ count: burst, rooms: [ROOM], bytes: 100, window: burst });
@@ -29,26 +28,15 @@ export async function fanOut(run: Run): Promise<Row[]> {
     });
     const deliveries = turns * burst * members.length;
     return {
-      perSecond: deliveries / (millis / 1000),
-      nodes: nodes.reduce((sum, each) => sum + each, 0) / deliveries,
-      redis: redis / (turns * burst),
+      perSecond: deliveries / (spent.millis / 1000),
+      nodes: sum(spent.nodes) / deliveries,
+      redis: spent.redis / (turns * burst),
+      clients: spent.clients / deliveries,
     };
   }
 
-  const single = (ready: Ready) => () => speak(ready, 100 * Math.max(run.scale, 0.2), 1);
-  const tens = (ready: Ready) => () => speak(ready, 400 * Math.max(run.scale, 0.2), 10);
-  for (const ready of Object.values(clusters)) {
-    await single(ready)();
-    await tens(ready)();
-  }
-  const one = await interleave(run, 'fan-out', {
-    streams: single(clusters.streams),
-    mailbox: single(clusters.mailbox),
-  });
-  const ten = await interleave(run, 'ten events a tick', {
-    streams: tens(clusters.streams),
-    mailbox: tens(clusters.mailbox),
-  });
+  const one = await interleave(run, 'fan-out', (kind) => speak(kind, 200, 1));
+  const ten = await interleave(run, 'ten events a tick', (kind) => speak(kind, 400, 10));
   await both((kind) => clusters[kind].cluster.stop());
   return [
     row(`Fan-out to ${sessions} sessions`, 'deliveries/s', one, 'perSecond', { wanted: 1.8 }),

@@ -1,5 +1,6 @@
 import { type Candidate, BenchSession, Cluster, openAll } from '../cluster.ts';
-import { type Row, type Run, row } from '../report.ts';
+import type { Run } from '../measure.ts';
+import { type Row, row } from '../report.ts';
 
 const SESSIONS = 10_000;
 const MORE_ROOMS = 4;
@@ -8,8 +9,8 @@ const MORE_ROOMS = 4;
 export async function memory(run: Run): Promise<Row[]> {
   const count = Math.ceil(SESSIONS * run.scale);
   const measured = {
-    streams: await measure('streams', count),
-    mailbox: await measure('mailbox', count),
+    streams: [await measure('streams', count)],
+    mailbox: [await measure('mailbox', count)],
   };
   run.progress(`memory: ${JSON.stringify(measured)}`);
   return [

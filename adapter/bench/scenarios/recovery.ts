@@ -1,7 +1,6 @@
-import { interleave } from '../../../gateway/bench/measure.ts';
-import { type Candidate, BenchSession, Cluster, openAll } from '../cluster.ts';
-import { type Row, type Run, both, row } from '../report.ts';
-import { heardBy } from './unicast.ts';
+import { BenchSession, Cluster, eachHeardBy, heardBy, openAll } from '../cluster.ts';
+import { type Run, both, interleave, sum } from '../measure.ts';
+import { type Row, row } from '../report.ts';
 
 /** Stock keeps 10,000 entries, those included that welcome who connects. */
 const ENTRIES = 9500;
@@ -16,17 +15,12 @@ const APART = 10;
 export async function recovery(run: Run): Promise<Row[]> {
   const clusters = await both((kind) => Cluster.start(kind, 2));
   const together = Math.ceil(TOGETHER * run.scale);
-  const apart = (kind: Candidate) => () => comeBack(run, clusters[kind], APART, 1);
-  const atOnce = (kind: Candidate) => () => comeBack(run, clusters[kind], together, together);
-  for (const kind of ['streams', 'mailbox'] as const) await apart(kind)();
-  const alone = await interleave(run, 'one comes back', {
-    streams: apart('streams'),
-    mailbox: apart('mailbox'),
-  });
-  const many = await interleave(run, `${together} come back`, {
-    streams: atOnce('streams'),
-    mailbox: atOnce('mailbox'),
-  });
+  const alone = await interleave(run, 'one comes back', (kind) =>
+    comeBack(run, clusters[kind], APART, 1),
+  );
+  const many = await interleave(run, `${together} come back`, (kind) =>
+    comeBack(run, clusters[kind], together, together),
+  );
   await both((kind) => clusters[kind].stop());
   const behind = (returning: number) => `${behindOf(run, returning).toLocaleString('en')} behind`;
   return [
@@ -59,17 +53,16 @@ async function comeBack(run: Run, cluster: Cluster, returning: number, atOnce: n
   await cluster.quiet();
   const rooms = [room, ...loud];
   const missed = Math.ceil(behindOf(run, returning) / rooms.length);
-  let heard = 0;
-  const written = heardBy([other], missed * OTHERS, () => {
-    if (++heard % OTHERS === 0) from.heard((heard / OTHERS) * rooms.length);
-  });
+  const written = heardBy([other], missed * OTHERS, (heard) =>
+    from.heard(Math.floor(heard / OTHERS) * rooms.length),
+  );
   await from.publish({ count: missed * rooms.length, rooms, bytes: 100, window: 1024 });
   await written;
   let refused = 0;
   const { millis, nodes, redis } = await cluster.measure(async () => {
     for (let first = 0; first < returning; first += atOnce) {
       const coming = sessions.slice(first, first + atOnce);
-      const all = heardBy(coming, coming.length * missed);
+      const all = eachHeardBy(coming, coming.length * missed);
       await Promise.all(
         coming.map(async (session) => {
           // Stock is so slow at it that Socket.IO closes who has not connected within 45 s.
@@ -77,14 +70,14 @@ async function comeBack(run: Run, cluster: Cluster, returning: number, atOnce: n
           if (session.recovered) return;
           // Nothing more is to be expected of it.
           refused++;
-          for (let event = 0; event < missed; event++) session.heard(Buffer.alloc(0));
+          for (let event = 0; event < missed; event++) session.hear(Buffer.alloc(0));
         }),
       );
       await all;
     }
   });
   for (const session of [...sessions, other]) session.end();
-  const cpu = nodes.reduce((sum, each) => sum + each, redis);
+  const cpu = sum(nodes) + redis;
   const turns = returning / atOnce;
   return { millis: millis / turns, cpu: cpu / 1000 / turns, refused };
 }
