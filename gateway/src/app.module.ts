@@ -11,7 +11,9 @@ import { createStreamsBackplane } from './backplane/streams.js';
 import type { Config } from './config.js';
 import type { EdgeParts } from './edge/edge.js';
 import { TokenVerifier } from './edge/tokens.js';
+import type { Door } from './ingest/door.js';
 import { Executor } from './ingest/execute.js';
+import { KafkaDoor } from './ingest/kafka/kafka-door.js';
 import { MemoryLedger } from './ingest/ledger.js';
 import { httpControllers } from './ingest/http/http-door.js';
 import { CONFIG, EXECUTOR, PRESENCE, VERIFY_TOKEN } from './ingest/http/needs.js';
@@ -53,6 +55,7 @@ export interface Parts extends EdgeParts {
   readonly eventsOut: EventsOut;
   /** For all doors. */
   readonly executor: Executor;
+  readonly doors: readonly Door[];
 }
 
 /** The composition root: the only place that picks implementations. */
@@ -62,11 +65,13 @@ export function createParts(config: Config): Parts {
   const eventsOut = new EventsOut(config, connect);
   const revocations = new Revocations(backplane);
   const ledger = new MemoryLedger(backplane, 300_000, () => 0);
+  const executor = new Executor({ config, backplane, ledger, receipts: undefined });
   return {
     config,
     backplane,
     eventsOut,
-    executor: new Executor({ config, backplane, ledger, receipts: undefined }),
+    executor,
+    doors: config.kafkaBrokers ? [new KafkaDoor(config, executor, backplane.nodeId)] : [],
     revocations,
     tokens: new TokenVerifier(config, (principal) => revocations.has(principal)),
     presence: new Presence(config, backplane, eventsOut),

@@ -34,7 +34,7 @@ export async function start(): Promise<Started> {
   const config = readConfig();
   log.level = config.logLevel;
   const parts = createParts(config);
-  const { backplane, eventsOut, tokens, typing } = parts;
+  const { backplane, doors, eventsOut, tokens, typing } = parts;
   const app = await NestFactory.create<NestExpressApplication>(AppModule.of(parts), {
     logger: nestLogger,
     bodyParser: false,
@@ -45,6 +45,7 @@ export async function start(): Promise<Started> {
   await backplane.start();
   await eventsOut.start();
   await app.listen(config.httpPort, config.host);
+  for (const door of doors) await door.start();
   const management = await startManagement({
     config,
     health: () => backplane.health(),
@@ -52,6 +53,7 @@ export async function start(): Promise<Started> {
   });
 
   async function closeAll(): Promise<void> {
+    await Promise.all(doors.map((door) => door.close()));
     await app.close();
     await edge.close();
     typing.close();

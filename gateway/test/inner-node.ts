@@ -27,10 +27,12 @@ export async function startInnerNode(env: NodeEnv = {}): Promise<InnerNode> {
   await parts.backplane.start();
   await parts.eventsOut.start();
   await app.listen(0, '127.0.0.1');
+  for (const door of parts.doors) await door.start();
   return {
     url: `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`,
     executor: app.get<Executor>(EXECUTOR),
     async close() {
+      await Promise.all(parts.doors.map((door) => door.close()));
       await app.close();
       await edge.close();
       parts.typing.close();

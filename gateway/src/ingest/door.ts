@@ -1,0 +1,7 @@
+/** A way in for commands that reads or listens by itself, beside the HTTP port. */
+export interface Door {
+  /** Begins to take commands; does not wait for what may be away. */
+  start(): void | Promise<void>;
+  /** Finishes what it has begun and takes no more. */
+  close(): Promise<void>;
+}

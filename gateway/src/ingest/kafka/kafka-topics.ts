@@ -1,0 +1,57 @@
+import { Admin } from '@platformatic/kafka';
+import { log, repeated } from '../../ops/log.js';
+import { PATTERNS, type Pattern } from '../patterns.js';
+import { type KafkaConfig, clientOptions, reasonOf } from './kafka-client.js';
+
+/** What is read from a topic: one of document 1's patterns, or commands with all fields. */
+export type Format = Pattern | 'command';
+
+/** Behind the name of a topic: where its messages go that cannot be executed. */
+export const DEAD = '.dead';
+
+const TELL_MS = 60_000;
+
+/** Names in Kafka, where a topic's may hold no colon. @param prefix `STREAMGATE_KAFKA_TOPIC_PREFIX` */
+export function kafkaNames(prefix = '') {
+  return {
+    group: `${prefix}streamgate`,
+    formats: new Map<string, Format>([
+      ...PATTERNS.map((pattern) => [prefix + pattern.replaceAll(':', '.'), pattern] as const),
+      [`${prefix}streamgate.commands`, 'command'],
+    ]),
+  };
+}
+
+/**
+ * The topics of the door that exist, with their numbers of partitions. Those that are missing are
+ * made with the brokers' defaults, where the brokers allow it.
+ * @throws Error when the brokers cannot be asked
+ */
+export async function ensureTopics(config: KafkaConfig): Promise<ReadonlyMap<string, number>> {
+  const topics = [...kafkaNames(config.kafkaTopicPrefix).formats.keys()];
+  const admin = new Admin({ ...clientOptions(config), retries: 1, retryDelay: 200 });
+  try {
+    const there = new Set(await admin.listTopics());
+    for (const topic of topics.flatMap((name) => [name, name + DEAD]))
+      if (!there.has(topic) && (await created(admin, topic))) there.add(topic);
+    const present = topics.filter((topic) => there.has(topic));
+    const { topics: metadata } = await admin.metadata({ topics: present, forceUpdate: true });
+    return new Map(present.map((topic) => [topic, metadata.get(topic)?.partitionsCount ?? 0]));
+  } finally {
+    await admin.close();
+  }
+}
+
+async function created(admin: Admin, topic: string): Promise<boolean> {
+  try {
+    await admin.createTopics({ topics: [topic], partitions: -1, replicas: -1 });
+    log.info({ topic }, 'Kafka topic created');
+    return true;
+  } catch (error) {
+    // Another node may have been faster; then it is found the next time.
+    repeated(`kafka topic ${topic}`, TELL_MS, (more) =>
+      log.warn({ topic, reason: reasonOf(error), more }, 'Kafka topic is missing'),
+    );
+    return false;
+  }
+}
