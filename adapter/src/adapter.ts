@@ -233,7 +233,7 @@ export class MailboxAdapter extends ClusterAdapter {
   override doPublishResponse(requester: string, response: ClusterResponse): Promise<void> {
     const whole = { ...response, uid: this.node.nodeId, nsp: this.name };
     if (requester === SELF) this.onResponse(whole);
-    else this.node.post([requester], this.clusterDraft(whole), undefined, undefined, 'n');
+    else this.node.answer(requester, this.clusterDraft(whole));
     return Promise.resolve();
   }
 

@@ -110,7 +110,7 @@ export interface Mailbox {
  */
 export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptions = {}): Mailbox {
   const connect = typeof redis === 'function' ? redis : duplicating(redis);
-  const node = new MailboxNode(connect, {
+  const node = new MailboxNode([connect], {
     prefix: options.prefix ?? 'socket.io',
     recoverySeconds: options.recoverySeconds,
     timeoutMs: options.timeoutMs ?? 1000,
@@ -134,7 +134,7 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
       return node.nodeId;
     },
     get health() {
-      return node.link.health;
+      return node.health;
     },
     on(event, listener) {
       node.on(event, listener as never);

@@ -1,11 +1,9 @@
 import { namespaceKey, roomKey } from './keys.js';
 import type { Message } from './message.js';
-import { type EntryId, compareIds } from './position.js';
+import { type EntryId, type Place, compareIds } from './position.js';
 
 /** An event of a mailbox and where it stands. */
-export interface Past {
-  readonly id: EntryId;
-  readonly index: number;
+export interface Past extends Place {
   readonly message: Message;
   /** It was not delivered from here. */
   readonly unsaid?: true;
@@ -75,12 +73,7 @@ export class History {
    * Events for a session behind a position, up to an entry.
    * @param rooms that it is in, its own among them
    */
-  between(
-    namespace: string,
-    rooms: Membership,
-    after: { id: EntryId; index: number },
-    upTo: EntryId,
-  ): Past[] {
+  between(namespace: string, rooms: Membership, after: Place, upTo: EntryId): Past[] {
     const begin = this.first + this.search((past) => isAfter(past, after));
     const end = this.first + this.search(({ id }) => compareIds(id, upTo) > 0);
     const keys = [namespaceKey(namespace)];
@@ -136,7 +129,7 @@ export class History {
   }
 }
 
-function isAfter(past: Past, { id, index }: { id: EntryId; index: number }): boolean {
+function isAfter(past: Past, { id, index }: Place): boolean {
   const order = compareIds(past.id, id);
   return order > 0 || (order === 0 && past.index > index);
 }

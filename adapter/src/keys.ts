@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * Names in Redis. All begin with one hash tag, since a script finds the mailboxes it writes to inside
- * it: what a script touches lies in one slot. Behind `base`:
+ * Names in Redis. All of a shard begin with one hash tag, since a script finds the mailboxes it writes
+ * to inside it: what a script touches lies in one slot. Behind `base`:
  *
  * - `nodes`: zset, node -> end of its lease (ms by Redis' clock); a node is known while it is in there
  * - `sweeping`: set of nodes that are being cleared away
@@ -14,13 +14,14 @@ import { randomBytes } from 'node:crypto';
  * - `s:<node>`: set of the sessions (names) that the node owns
  * - `p:<session>`: hash, the record of a session: owner `o`, id `s`, data `d`, since when it is absent
  *   `x`, claimed by `y`, earlier stations `c`, their number `k`, where the present one begins `f`, and
- *   for each room `:<room>` since when it is in there (empty: since the beginning)
+ *   for each room `:<room>` since when it is in there (empty: since the beginning).
+ *   Places in mailboxes are entries of all shards, with commas between
  *
  * Interest keys are sets of nodes: `a:<namespace>` that serve it, `n:<namespace>` with a session in
  * it, `r:<namespace>,<room>` with a session in the room. A namespace has no comma.
  */
-export function baseOf(prefix: string): string {
-  return `{${prefix}:0}:`;
+export function baseOf(prefix: string, shard: number): string {
+  return `{${prefix}:${shard}}:`;
 }
 
 /** The version of the formats in Redis. */

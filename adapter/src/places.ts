@@ -1,5 +1,6 @@
 import { KIND, type Message } from './message.js';
 import type { MailboxNode } from './node.js';
+import type { Shard } from './shard.js';
 
 /**
  * Tells when this node has delivered all that Redis had accepted at some time: it sends itself a
@@ -8,7 +9,7 @@ import type { MailboxNode } from './node.js';
 export class Places {
   private asking: (() => void)[] = [];
   /** By id of the marker. */
-  private readonly waiting = new Map<string, readonly (() => void)[]>();
+  private readonly waiting = new Map<string, () => void>();
 
   constructor(private readonly node: MailboxNode) {
     node.on('health', ({ up }) => {
@@ -20,33 +21,40 @@ export class Places {
   /** Resolves also when that cannot be known, because Redis is away; never rejects. */
   caughtUp(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.asking.push(resolve) === 1) setImmediate(() => this.mark());
+      if (this.asking.push(resolve) === 1) setImmediate(() => void this.mark());
     });
   }
 
   /** A marker was read back, and what stands before it has been delivered. */
   read({ publisher, number }: Message): void {
     const id = `${publisher}.${number}`;
-    for (const resolve of this.waiting.get(id) ?? []) resolve();
+    this.waiting.get(id)?.();
     this.waiting.delete(id);
   }
 
   /** Nobody is kept waiting for what does not come. */
   letGo(): void {
-    const asked = [...this.waiting.values()].flat();
+    const asked = [...this.waiting.values()];
     this.waiting.clear();
     for (const resolve of asked) resolve();
   }
 
-  private mark(): void {
+  private async mark(): Promise<void> {
     const { asking } = this;
     this.asking = [];
-    const marker = { kind: KIND.marker, namespace: '' };
-    const refused = () => {
-      this.waiting.delete(id);
-      for (const resolve of asking) resolve();
-    };
-    const id = this.node.post([this.node.nodeId], marker, undefined, refused, 'n');
-    this.waiting.set(id, asking);
+    await Promise.all(this.node.shards.all.map((shard) => this.markIn(shard)));
+    for (const resolve of asking) resolve();
+  }
+
+  private markIn(shard: Shard): Promise<void> {
+    return new Promise((resolve) => {
+      const refused = () => {
+        this.waiting.delete(id);
+        resolve();
+      };
+      const marker = { kind: KIND.marker, namespace: '' };
+      const id = this.node.tell(shard, this.node.nodeId, marker, refused);
+      this.waiting.set(id, resolve);
+    });
   }
 }

@@ -7,25 +7,68 @@ export const START: EntryId = '0-0';
 /** An index behind every event of an entry. */
 export const WHOLE = 2 ** 31;
 
-/** A place in the mailbox of a node: behind one event of an entry, or behind the whole entry. */
-export interface Position {
-  readonly node: string;
+/** A place in a mailbox: behind one event of an entry, or behind the whole entry. */
+export interface Place {
   readonly id: EntryId;
   /** Which event of the entry; `WHOLE`: behind all of it. */
   readonly index: number;
 }
 
-/** As clients are given it: `<node>.<entry>.<event>`, without the event for a whole entry. */
-export function formatPosition({ node, id, index }: Position): string {
+/** How far a session has got on a node: a place in each of its mailboxes, by shard. */
+export interface Position {
+  readonly node: string;
+  readonly places: readonly Place[];
+}
+
+/**
+ * As clients are given it. Of one shard: `<node>.<entry>.<event>`, without the event for a whole
+ * entry. Of several, one after the other and in base 36: `<node>.<entry>+<event>.<entry>`.
+ */
+export function formatPosition({ node, places }: Position): string {
+  if (places.length > 1) return `${node}${places.map(formatPlace).join('')}`;
+  const { id, index } = places[0]!;
   return index === WHOLE ? `${node}.${id}` : `${node}.${id}.${index}`;
 }
 
-/** @returns undefined for what no node wrote */
-export function parsePosition(text: string): Position | undefined {
+/** One shard's part of the position, where there are several. */
+export function formatPlace({ id, index }: Place): string {
+  const text = `.${id.split('-').map(toBase36).join('-')}`;
+  return index === WHOLE ? text : `${text}+${index.toString(36)}`;
+}
+
+/** @returns undefined for what no node with so many shards wrote */
+export function parsePosition(text: string, shards: number): Position | undefined {
+  return shards === 1 ? parseSingle(text) : parseVector(text, shards);
+}
+
+function parseSingle(text: string): Position | undefined {
   const match = /^(\d{1,16})\.(\d{1,16}-\d{1,16})(?:\.(\d{1,9}))?$/.exec(text);
   if (!match) return undefined;
   const [, node = '', id = '', index] = match;
-  return { node, id, index: index === undefined ? WHOLE : Number(index) };
+  return { node, places: [{ id, index: index === undefined ? WHOLE : Number(index) }] };
+}
+
+function parseVector(text: string, shards: number): Position | undefined {
+  const [node = '', ...parts] = text.split('.', shards + 2);
+  if (parts.length !== shards || !/^\d{1,16}$/.test(node)) return undefined;
+  const places: Place[] = [];
+  for (const part of parts) {
+    const match = /^([\da-z]{1,10})-([\da-z]{1,10})(?:\+([\da-z]{1,5}))?$/.exec(part);
+    if (!match) return undefined;
+    const [, ms = '', seq = '', index] = match;
+    const id = `${Number.parseInt(ms, 36)}-${Number.parseInt(seq, 36)}`;
+    places.push({ id, index: index === undefined ? WHOLE : Number.parseInt(index, 36) });
+  }
+  return { node, places };
+}
+
+/** Entries of all shards as records hold them; of one shard its entry. */
+export function formatEntries(ids: readonly EntryId[]): string {
+  return ids.length === 1 ? ids[0]! : ids.join(',');
+}
+
+export function parseEntries(text: string): EntryId[] {
+  return text.split(',');
 }
 
 /** Negative: `a` is before `b`; 0: the same. */
@@ -42,4 +85,8 @@ export function compareIds(a: EntryId, b: EntryId): number {
 export function following(id: EntryId): EntryId {
   const end = id.indexOf('-');
   return `${id.slice(0, end)}-${Number(id.slice(end + 1)) + 1}`;
+}
+
+function toBase36(number: string): string {
+  return Number(number).toString(36);
 }

@@ -1,7 +1,8 @@
-import type { History, Membership, Past } from './history.js';
+import type { Membership, Past } from './history.js';
 import { KIND, type Message, decode, decodeValue, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
-import { type EntryId, compareIds } from './position.js';
+import { type EntryId, type Place, compareIds } from './position.js';
+import type { Shard } from './shard.js';
 
 /** Longest wait for an answer, in ms: then the mailbox is read instead. */
 const PATIENCE_MS = 300;
@@ -13,7 +14,7 @@ export interface Part {
   readonly namespace: string;
   readonly rooms: Membership;
   /** Behind this event, up to an entry. */
-  readonly after: { readonly id: EntryId; readonly index: number };
+  readonly after: Place;
   readonly upTo: EntryId;
 }
 
@@ -22,7 +23,7 @@ interface Question {
   readonly asker: string;
   readonly namespace: string;
   readonly rooms: readonly (readonly [room: string, since: EntryId | null])[];
-  readonly after: Part['after'];
+  readonly after: Place;
   readonly upTo: EntryId;
 }
 
@@ -41,7 +42,7 @@ export class Questions {
 
   constructor(
     private readonly node: MailboxNode,
-    private readonly history: History,
+    private readonly shard: Shard,
   ) {}
 
   /** @returns undefined when it does not answer, or does not know any more */
@@ -61,7 +62,7 @@ export class Questions {
     const answer = new Promise<Past[] | undefined>((resolve) => {
       this.open.set(number, resolve);
       const draft = { kind: KIND.question, namespace, ...encodeValue(question) };
-      this.node.post([other], draft, undefined, () => resolve(undefined), 'n');
+      this.node.tell(this.shard, other, draft, () => resolve(undefined));
     });
     const timer = setTimeout(() => this.open.get(number)?.(undefined), PATIENCE_MS);
     const events = await answer;
@@ -76,12 +77,13 @@ export class Questions {
   /** Another node asks. */
   asked(message: Message): void {
     const { number, asker, namespace, rooms, after, upTo } = decodeValue(message) as Question;
-    const { dropped } = this.history;
+    const { history } = this.shard;
+    const { dropped } = history;
     let answer: Answer = { number };
     let events: Past[] = [];
     if (dropped === undefined || compareIds(after.id, dropped) >= 0) {
       const membership = new Map(rooms.map(([room, since]) => [room, since ?? undefined]));
-      events = this.history.between(namespace, membership, after, upTo);
+      events = history.between(namespace, membership, after, upTo);
       answer = { number, places: events.map(({ id, index }) => [id, index]) };
     }
     const draft = {
@@ -90,7 +92,7 @@ export class Questions {
       text: encodeValue(answer).text!,
       attachments: events.map((event) => event.message.blob),
     };
-    this.node.post([asker], draft, undefined, undefined, 'n');
+    this.node.tell(this.shard, asker, draft);
   }
 
   answered(message: Message): void {

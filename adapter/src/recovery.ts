@@ -1,26 +1,23 @@
-import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
 import { closeTransport } from './engine.js';
-import { ForeignMailbox, PAGE } from './foreign-mailbox.js';
 import type { Membership, Past } from './history.js';
-import { roomKey, sessionKey } from './keys.js';
+import { sessionKey } from './keys.js';
 import { RedisAway } from './link.js';
-import { KIND, decodePacket, encodeValue } from './message.js';
+import { decodePacket } from './message.js';
+import { type Move, move } from './move.js';
 import type { MailboxNode } from './node.js';
-import type { Outbox } from './outbox.js';
 import {
   type EntryId,
-  WHOLE,
+  type Place,
   type Position,
+  WHOLE,
   compareIds,
   formatPosition,
+  parseEntries,
   parsePosition,
 } from './position.js';
-import { type Part, Questions } from './questions.js';
-import type { RawEntry, Reader } from './reader.js';
-
-/** A mailbox of another node is forgotten when nobody has asked for so long. */
-const IDLE_MS = 10_000;
+import type { Part } from './questions.js';
+import type { Shard } from './shard.js';
 
 /** An earlier session that may be continued. */
 export interface LostSession {
@@ -45,40 +42,27 @@ class Unrecoverable extends Error {
   }
 }
 
-/** A station of a session: a mailbox, and the part of it that it lived through. */
-interface Station {
-  readonly node: string;
-  readonly from: EntryId;
-  readonly to: EntryId;
+/** What a session missed of one mailbox. */
+interface Stretch extends Part {
+  readonly shard: Shard;
+  /** Found in another node's mailbox; this node's own are in its history. */
+  events?: readonly Past[] | undefined;
 }
 
-type MoveReply = [
-  owner: string,
-  there: EntryId,
-  here: EntryId,
-  chain: string,
-  number: string,
-  from: EntryId,
-  rooms: string[],
-  trimmed: string[],
-  nodes: string[],
-  proven: string,
-  now: string,
-];
+/** What a session missed of a station. */
+interface Passage {
+  readonly node: string;
+  readonly from: readonly Place[];
+  readonly to: readonly EntryId[];
+  readonly stretches: readonly Stretch[];
+}
 
 /** Gives lost sessions back: takes them from where they were and finds what they missed. */
 export class Recovery {
-  readonly questions: Questions;
-  private readonly mailboxes = new Map<string, ForeignMailbox>();
-
   constructor(
     private readonly node: MailboxNode,
-    private readonly outbox: Outbox,
-    private readonly reader: Reader,
     private readonly failed: (error: unknown) => void,
-  ) {
-    this.questions = new Questions(node, node.history);
-  }
+  ) {}
 
   /**
    * Takes an earlier session, once: a second call with the same id gets undefined. A session that is
@@ -87,11 +71,12 @@ export class Recovery {
    */
   async claim(namespace: string, pid: string): Promise<LostSession | undefined> {
     if (this.node.windowMs === 0) return undefined;
-    this.outbox.flush();
+    this.node.shards.flush();
     try {
-      const { nodeId, windowMs, link } = this.node;
-      const args = [nodeId, sessionKey(namespace, pid), windowMs];
-      const fields = (await link.run('claim', args)) as string[] | null;
+      const { nodeId, windowMs, shards } = this.node;
+      const name = sessionKey(namespace, pid);
+      const args = [nodeId, name, windowMs];
+      const fields = (await shards.of(name).link.run('claim', args)) as string[] | null;
       if (fields === null) return this.refuse(new Unrecoverable('unknown'));
       const rooms: string[] = [];
       let id = '';
@@ -109,7 +94,8 @@ export class Recovery {
   }
 
   /**
-   * What a claimed session missed: arguments of each event, name first and offset last, in order.
+   * What a claimed session missed: arguments of each event, name first and offset last, in order (of
+   * each shard).
    * Nothing falls between the result and what is delivered live to sockets that join the rooms before
    * control goes back to the event loop.
    * @param offset position of the last event that it received
@@ -122,7 +108,7 @@ export class Recovery {
     offset: string,
     rooms: readonly string[],
   ): Promise<unknown[][] | undefined> {
-    const after = parsePosition(offset);
+    const after = parsePosition(offset, this.node.shards.all.length);
     if (!after) return this.refuse(new Unrecoverable('position'));
     const kept = rooms.includes(lost.id) ? rooms : [...rooms, lost.id];
     const name = sessionKey(namespace, lost.pid);
@@ -131,7 +117,7 @@ export class Recovery {
     const stale = this.socketOf(namespace, lost.id);
     if (stale) closeTransport(stale);
     sessions.hold(namespace, name, lost.id, kept);
-    this.outbox.flush();
+    this.node.shards.flush();
     try {
       return await this.find(namespace, lost, after, kept);
     } catch (error) {
@@ -154,13 +140,6 @@ export class Recovery {
     this.node.sessions.moved(sessionKey(namespace, pid));
   }
 
-  /** Forgets what others' mailboxes were read for. */
-  expire(): void {
-    const oldest = Date.now() - IDLE_MS;
-    for (const [node, mailbox] of this.mailboxes)
-      if (mailbox.usedAt < oldest) this.mailboxes.delete(node);
-  }
-
   private socketOf(namespace: string, id: string) {
     const adapter = this.node.sessions.adapters.get(namespace);
     return (adapter?.nsp as Namespace | undefined)?.sockets.get(id);
@@ -168,142 +147,123 @@ export class Recovery {
 
   private async find(
     namespace: string,
-    lost: Pick<LostSession, 'id' | 'pid'>,
+    { id, pid }: Pick<LostSession, 'id' | 'pid'>,
     after: Position,
     rooms: readonly string[],
   ): Promise<unknown[][]> {
-    const reply = await this.move(namespace, lost, rooms);
-    if (!reply) throw new Unrecoverable('unknown');
-    const [owner, there, here, chain, number, from, memberships, trimmed, nodes, proven, now] =
-      reply;
-    const me = this.node.nodeId;
-    const stations = stationsOf(chain);
-    stations.push({ node: owner, from, to: there });
-    const first = stations.findLastIndex(
-      ({ node, from: begin, to }) =>
-        node === after.node && compareIds(after.id, begin) >= 0 && compareIds(after.id, to) <= 0,
-    );
-    if (first === -1) throw new Unrecoverable('position');
-    const gone = new Map(pairs(trimmed));
-    const known = new Map(pairs(nodes));
-    const parts: (Part & { node: string; events?: Past[] | undefined })[] = [];
-    for (const [index, { node, from: begin, to }] of stations.entries()) {
-      if (index < first) continue;
-      // What was sent until then it has received, or its offset would not name what came before.
-      if (Number.parseInt(to, 10) < Number(proven)) continue;
-      let start: Part['after'] = index === first ? after : { id: begin, index: WHOLE };
-      const limit = gone.get(node);
-      if (limit !== undefined && compareIds(start.id, limit) < 0) {
-        if (Number.parseInt(limit, 10) >= Number(proven)) throw new Unrecoverable('trimmed');
-        start = { id: limit, index: WHOLE };
-      }
-      if (start.id === to) continue;
-      if (!known.has(node)) throw new Unrecoverable('node');
-      const ofStation = membershipOf(memberships, index, Number(number));
-      parts.push({ node, namespace, rooms: ofStation, after: start, upTo: to });
+    const { shards, nodeId: me } = this.node;
+    const moved = await move(this.node, { namespace, id, pid, rooms });
+    if (!moved) throw new Unrecoverable('unknown');
+    const passages = this.passagesOf(namespace, moved, after);
+    for (const { node, stretches } of passages)
+      if (node !== me) for (const stretch of stretches) await this.look(node, stretch, moved);
+    for (const [index, shard] of shards.all.entries()) {
+      const { here } = moved.arrivals[index]!;
+      await shard.reader.until(() => compareIds(shard.entry(), here) >= 0);
     }
-    for (const part of parts)
-      if (part.node !== me) {
-        const lives = Number(known.get(part.node)) > Number(now);
-        part.events = await this.elsewhere(part.node, part, lives);
-      }
-    await this.reader.until(() => compareIds(this.node.entry(), here) >= 0);
     // Meanwhile it may have gone on under another name, and what it read before is forgotten.
     if (this.node.nodeId !== me) throw new Unrecoverable('node');
     // From here on nothing is awaited: what is delivered later, the session gets live.
-    const { history } = this.node;
-    const found: { node: string; past: Past }[] = [];
-    for (const { node, rooms: ofStation, after: start, upTo, events } of parts) {
-      if (!events && history.dropped !== undefined && compareIds(start.id, history.dropped) < 0)
-        throw new Unrecoverable('trimmed');
-      for (const past of events ?? history.between(namespace, ofStation, start, upTo))
-        found.push({ node, past });
-    }
-    const all = membershipOf(memberships, stations.length, stations.length);
-    const live = { id: here, index: WHOLE };
-    for (const past of history.between(namespace, all, live, this.node.entry()))
-      found.push({ node: me, past });
-    return found.map(({ node, past }) => argumentsOf(node, past));
+    const last = moved.stations.length;
+    passages.push({
+      node: me,
+      from: moved.arrivals.map(({ here }) => whole(here)),
+      to: shards.all.map((shard) => shard.entry()),
+      stretches: shards.all.map((shard, index) => ({
+        shard,
+        namespace,
+        rooms: membershipOf(moved.rooms, last, last, index),
+        after: whole(moved.arrivals[index]!.here),
+        upTo: shard.entry(),
+      })),
+    });
+    return passages.flatMap(argumentsOf);
   }
 
-  /** Events of another node's mailbox. @throws Unrecoverable when they are too many */
-  private async elsewhere(node: string, part: Part, lives: boolean): Promise<Past[]> {
-    const { namespace, rooms, after, upTo } = part;
-    if (lives && !this.mailboxes.get(node)?.covers(after.id, upTo)) {
-      const answer = await this.questions.ask(node, part);
-      if (answer) return answer;
-    }
-    const mailbox = this.mailboxFor(node);
-    if (!(await mailbox.load(after.id, upTo))) throw new Unrecoverable('trimmed');
-    return mailbox.history.between(namespace, rooms, after, upTo);
-  }
-
-  private async move(
-    namespace: string,
-    { id, pid }: Pick<LostSession, 'id' | 'pid'>,
-    rooms: readonly string[],
-  ): Promise<MoveReply | null> {
-    const { node } = this;
-    const notice = node.blobOf({ kind: KIND.moved, namespace, ...encodeValue({ id, pid }) });
-    const marker = node.blobOf({ kind: KIND.marker, namespace: '' });
-    const own = roomKey(namespace, id);
-    const prefix = roomKey(namespace, '');
-    const name = sessionKey(namespace, pid);
-    const { nodeId, proofMs, settings } = node;
-    const args = [nodeId, name, own, notice, marker, prefix, proofMs, settings.leaseMs, ...rooms];
-    return (await node.link.run('move', args)) as MoveReply | null;
-  }
-
-  private mailboxFor(node: string): ForeignMailbox {
-    let mailbox = this.mailboxes.get(node);
-    if (!mailbox) {
-      const read = (from: EntryId, to: EntryId) => this.page(node, from, to);
-      const trimmed = () => this.node.link.call((redis) => redis.hget(this.node.trimmedKey, node));
-      mailbox = new ForeignMailbox(read, trimmed, this.node.settings.mailboxBytes);
-      this.mailboxes.set(node, mailbox);
-    }
-    mailbox.usedAt = Date.now();
-    return mailbox;
-  }
-
-  private page(node: string, from: EntryId, to: EntryId): Promise<RawEntry[]> {
-    const args = [this.node.mailboxOf(node), from, to, 'COUNT', PAGE];
-    return this.node.link.call(
-      (redis: Redis) => redis.callBuffer('XRANGE', args) as Promise<RawEntry[]>,
+  /** What it missed, station by station: not found yet. @throws Unrecoverable */
+  private passagesOf(namespace: string, moved: Move, after: Position): Passage[] {
+    const { stations, rooms, number, arrivals } = moved;
+    const first = stations.findLastIndex(
+      ({ node, from, to }) =>
+        node === after.node &&
+        after.places.every(
+          ({ id }, index) => compareIds(id, from[index]!) >= 0 && compareIds(id, to[index]!) <= 0,
+        ),
     );
+    if (first === -1) throw new Unrecoverable('position');
+    return stations.slice(first).map(({ node, from: begin, to }, nth) => {
+      const from = nth === 0 ? after.places : begin.map(whole);
+      const stretches: Stretch[] = [];
+      for (const [index, shard] of this.node.shards.all.entries()) {
+        const { proven, trimmed, nodes } = arrivals[index]!;
+        const upTo = to[index]!;
+        // What was sent until then it has received, or its offset would not name what came before.
+        if (Number.parseInt(upTo, 10) < proven) continue;
+        let start = from[index]!;
+        const limit = trimmed.get(node);
+        if (limit !== undefined && compareIds(start.id, limit) < 0) {
+          if (Number.parseInt(limit, 10) >= proven) throw new Unrecoverable('trimmed');
+          start = whole(limit);
+        }
+        if (start.id === upTo) continue;
+        if (!nodes.has(node)) throw new Unrecoverable('node');
+        const ofStation = membershipOf(rooms, first + nth, number, index);
+        stretches.push({ shard, namespace, rooms: ofStation, after: start, upTo });
+      }
+      return { node, from, to, stretches };
+    });
+  }
+
+  /** Finds the events of a stretch of another node. @throws Unrecoverable when they are too many */
+  private async look(node: string, stretch: Stretch, { arrivals }: Move): Promise<void> {
+    const { shard } = stretch;
+    const { nodes, now } = arrivals[shard.index]!;
+    stretch.events = await shard.others.events(node, stretch, nodes.get(node)! > now);
+    if (!stretch.events) throw new Unrecoverable('trimmed');
   }
 }
 
-function argumentsOf(node: string, { id, index, message }: Past): unknown[] {
-  const { data } = decodePacket(`${message.text.toString()}]`, message.attachments);
-  return [...(data as unknown[]), formatPosition({ node, id, index })];
+/** Arguments of the events, each with a position to come back with when it is the last. */
+function argumentsOf({ node, from, to, stretches }: Passage): unknown[][] {
+  return stretches.flatMap((stretch) => {
+    const { index: at } = stretch.shard;
+    // One shard after the other.
+    const places = from.map((place, index) => (index < at ? whole(to[index]!) : place));
+    return eventsOf(stretch).map(({ id, index, message }) => {
+      places[at] = { id, index };
+      const { data } = decodePacket(`${message.text.toString()}]`, message.attachments);
+      return [...(data as unknown[]), formatPosition({ node, places })];
+    });
+  });
 }
 
-/** `<node> <from> <to> ` again and again. */
-function stationsOf(chain: string): Station[] {
-  const parts = chain.split(' ');
-  const stations: Station[] = [];
-  for (let index = 0; index + 2 < parts.length; index += 3)
-    stations.push({ node: parts[index]!, from: parts[index + 1]!, to: parts[index + 2]! });
-  return stations;
+function eventsOf({ shard, namespace, rooms, after, upTo, events }: Stretch): readonly Past[] {
+  if (events) return events;
+  const { dropped } = shard.history;
+  if (dropped !== undefined && compareIds(after.id, dropped) < 0)
+    throw new Unrecoverable('trimmed');
+  return shard.history.between(namespace, rooms, after, upTo);
 }
 
 /**
- * @param rooms each with since when: empty, or number of the station and entry in its mailbox
+ * @param rooms each with since when: empty, or number of the station and entries in its mailboxes
  * @param station of which it is asked
  */
-function membershipOf(rooms: readonly string[], station: number, last: number): Membership {
+function membershipOf(
+  rooms: Move['rooms'],
+  station: number,
+  last: number,
+  shard: number,
+): Membership {
   const membership = new Map<string, EntryId | undefined>();
-  for (const [room, since] of pairs(rooms)) {
-    const [number = '', id = ''] = since.split(' ');
+  for (const [room, since] of rooms) {
+    const [number = '', ids = ''] = since.split(' ');
     if (since === '' || Number(number) < station || station > last) membership.set(room, undefined);
-    else if (Number(number) === station) membership.set(room, id);
+    else if (Number(number) === station) membership.set(room, parseEntries(ids)[shard]);
   }
   return membership;
 }
 
-function pairs(flat: readonly string[]): [string, string][] {
-  const all: [string, string][] = [];
-  for (let index = 0; index < flat.length; index += 2) all.push([flat[index]!, flat[index + 1]!]);
-  return all;
+function whole(id: EntryId): Place {
+  return { id, index: WHOLE };
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { COUNT, ENTER, LEAVE, RENEW } from './node-scripts.js';
 import { POST } from './post-script.js';
 import { COMMON, FENCE } from './script-head.js';
-import { CHANGE, CLAIM, MOVE } from './session-scripts.js';
+import { ARRIVE, CHANGE, CLAIM, MOVE, SETTLE } from './session-scripts.js';
 
 /**
  * Writes a batch into the mailboxes of the nodes that need it (`post-script.ts`). First the time after
@@ -32,6 +32,8 @@ const SCRIPTS = {
   count: COUNT,
   claim: CLAIM,
   move: MOVE,
+  arrive: ARRIVE,
+  settle: SETTLE,
 };
 
 export type ScriptName = keyof typeof SCRIPTS;

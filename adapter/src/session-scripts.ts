@@ -69,8 +69,10 @@ while index <= last do
     if is_mine(record) then redis.call('HSET', record, 'd', ARGV[index], 'x', now_ms()) end
     index = index + 1
   elseif op == 'd' then
-    if is_mine(record) then redis.call('DEL', record) end
+    local owner, claimed = unpack(redis.call('HMGET', record, 'o', 'y'))
+    if owner == me or claimed == me then redis.call('DEL', record) end
     redis.call('SREM', base .. 's:' .. me, name)
+    if claimed == me then redis.call('SREM', base .. 's:' .. owner, name) end
   else
     return redis.error_reply('ERR unknown operation ' .. op)
   end
@@ -94,56 +96,102 @@ redis.call('HSET', record, 'y', me)
 return redis.call('HGETALL', record)
 `;
 
-/**
- * Moves a claimed session here: name, its own room, message for the node it was on, marker, prefix of
- * its rooms' keys, ms in which a session proves that it receives, length of a lease, rooms that it keeps.
- * @returns [owner until now, last entry of its mailbox, marker's entry, earlier stations, number of the
- *   last one, where it began, rooms and since when, nodes and up to where they are trimmed, nodes and
- *   ends of their leases, since when what was sent to it may not have arrived (ms), now]
- */
-export const MOVE = `${COMMON}${FENCE}
-local name, sid_key, notice, marker, prefix = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local record = base .. 'p:' .. name
-local proof, lease = tonumber(ARGV[7]), tonumber(ARGV[8])
-local owner, claimed, chain, number, from, absent = unpack(redis.call('HMGET', record, 'o', 'y', 'c', 'k', 'f', 'x'))
-if claimed ~= me then return false end
-local now = now_ms()
-local ends = tonumber(redis.call('ZSCORE', NODES, owner) or 0)
--- Lost when it was said to be; or not noticed yet; or with its node, at some time in its last lease.
-local seen = tonumber(absent) or (ends > now and now or ends - lease)
-local here = redis.call('XADD', base .. 'm:' .. me, '*', '${FORMAT}', marker)
-local there = here
-if owner ~= me then
-  there = redis.call('XADD', base .. 'm:' .. owner, 'NOMKSTREAM', '*', '${FORMAT}', notice)
-  if not there then return false end
+/** Takes the places between which a session's events are its own, in the mailboxes of both nodes. */
+const ARRIVING = `
+local function arrive(owner, sid_key, notice, marker)
+  local here = redis.call('XADD', base .. 'm:' .. me, '*', '${FORMAT}', marker)
+  if owner == me then return here, here end
+  local there = redis.call('XADD', base .. 'm:' .. owner, 'NOMKSTREAM', '*', '${FORMAT}', notice)
+  if there and sid_key ~= '' then
+    redis.call('SREM', base .. sid_key, owner)
+    redis.call('SREM', base .. 'k:' .. owner, sid_key)
+  end
+  return there, here
 end
-chain = chain or ''
-local kept = {}
-for index = 9, #ARGV do kept[ARGV[index]] = true end
-local rooms = {}
-local fields = redis.call('HGETALL', record)
-for index = 1, #fields, 2 do
-  if string.sub(fields[index], 1, 1) == ':' then
-    local room = string.sub(fields[index], 2)
-    if kept[room] then
-      rooms[#rooms + 1] = room
-      rooms[#rooms + 1] = fields[index + 1]
-      redis.call('SADD', base .. prefix .. room, me)
-      redis.call('SADD', base .. 'k:' .. me, prefix .. room)
-    else
-      redis.call('HDEL', record, fields[index])
+
+local function arrived(there, here, now)
+  return { there, here, redis.call('HGETALL', TRIMMED),
+    redis.call('ZRANGE', NODES, 0, -1, 'WITHSCORES'), string.format('%.0f', now) }
+end
+`;
+
+/** Makes the record say that the session is here; rooms that are not kept leave it. */
+const SETTLING = `
+local function settle(name, there, here, proof, lease, first, prefix)
+  local record = base .. 'p:' .. name
+  local owner, chain, number, from, absent = unpack(redis.call('HMGET', record, 'o', 'c', 'k', 'f', 'x'))
+  chain = chain or ''
+  local now = now_ms()
+  local ends = tonumber(redis.call('ZSCORE', NODES, owner) or 0)
+  -- Lost when it was said to be; or not noticed yet; or with its node, at some time in its last lease.
+  local seen = tonumber(absent) or (ends > now and now or ends - lease)
+  local kept = {}
+  for index = first, #ARGV do kept[ARGV[index]] = true end
+  local rooms = {}
+  local fields = redis.call('HGETALL', record)
+  for index = 1, #fields, 2 do
+    if string.sub(fields[index], 1, 1) == ':' then
+      local room = string.sub(fields[index], 2)
+      if kept[room] then
+        rooms[#rooms + 1] = room
+        rooms[#rooms + 1] = fields[index + 1]
+        if prefix then
+          redis.call('SADD', base .. prefix .. room, me)
+          redis.call('SADD', base .. 'k:' .. me, prefix .. room)
+        end
+      else
+        redis.call('HDEL', record, fields[index])
+      end
     end
   end
+  redis.call('HDEL', record, 'x', 'y')
+  if owner ~= me then
+    redis.call('SREM', base .. 's:' .. owner, name)
+    redis.call('SADD', base .. 's:' .. me, name)
+    redis.call('HSET', record, 'o', me, 'k', tonumber(number) + 1, 'f', here,
+      'c', chain .. owner .. ' ' .. from .. ' ' .. there .. ' ')
+  end
+  return { owner, chain, number, from, rooms, string.format('%.0f', seen - proof), string.format('%.0f', now) }
 end
-redis.call('HDEL', record, 'x', 'y')
-if owner ~= me then
-  redis.call('SREM', base .. sid_key, owner)
-  redis.call('SREM', base .. 'k:' .. owner, sid_key)
-  redis.call('SREM', base .. 's:' .. owner, name)
-  redis.call('SADD', base .. 's:' .. me, name)
-  redis.call('HSET', record, 'o', me, 'k', tonumber(number) + 1, 'f', here,
-    'c', chain .. owner .. ' ' .. from .. ' ' .. there .. ' ')
-end
-return { owner, there, here, chain, number, from, rooms, redis.call('HGETALL', TRIMMED), redis.call('ZRANGE', NODES, 0, -1, 'WITHSCORES'),
-  string.format('%.0f', seen - proof), string.format('%.0f', now) }
+`;
+
+/**
+ * Moves a claimed session here, where there is one shard: name, its own room, message for the node it
+ * was on, marker, prefix of its rooms' keys, ms in which a session proves that it receives, length of a
+ * lease, rooms that it keeps.
+ * @returns what `SETTLE` and `ARRIVE` do
+ */
+export const MOVE = `${COMMON}${FENCE}${ARRIVING}${SETTLING}
+local name = ARGV[2]
+local owner, claimed = unpack(redis.call('HMGET', base .. 'p:' .. name, 'o', 'y'))
+if claimed ~= me then return false end
+local there, here = arrive(owner, ARGV[3], ARGV[4], ARGV[5])
+if not there then return false end
+local settled = settle(name, there, here, tonumber(ARGV[7]), tonumber(ARGV[8]), 9, ARGV[6])
+return { settled, arrived(there, here, now_ms()) }
+`;
+
+/**
+ * A session arrives here, in one shard of several: the node it was on, its own room's key if that lies
+ * here (else empty), message for that node, marker. Who looks up nodes for messages to several shards is
+ * to know of it: `moves` counts arrivals, `arrivals` names for each node its last.
+ * @returns nothing when the mailbox it had is gone; [last entry of its mailbox, marker's entry, nodes and
+ *   up to where they are trimmed, nodes and ends of their leases, now]
+ */
+export const ARRIVE = `${COMMON}${FENCE}${ARRIVING}
+redis.call('ZADD', base .. 'arrivals', redis.call('INCR', base .. 'moves'), me)
+local there, here = arrive(ARGV[2], ARGV[3], ARGV[4], ARGV[5])
+return there and arrived(there, here, now_ms())
+`;
+
+/**
+ * Moves the record of a claimed session here, when it has arrived in all shards: name, ms in which a
+ * session proves that it receives, length of a lease, last entries there, markers' entries here, rooms.
+ * @returns [owner until now, earlier stations, number of the last one, where it began, rooms and since
+ *   when, since when what was sent to it may not have arrived (ms), now]
+ */
+export const SETTLE = `${COMMON}${FENCE}${SETTLING}
+local name = ARGV[2]
+if redis.call('HGET', base .. 'p:' .. name, 'y') ~= me then return false end
+return settle(name, ARGV[5], ARGV[6], tonumber(ARGV[3]), tonumber(ARGV[4]), 7)
 `;

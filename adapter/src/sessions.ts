@@ -4,7 +4,8 @@ import type { MailboxAdapter } from './adapter.js';
 import { anySocket, findSocket, privateId } from './engine.js';
 import { namespaceKey, roomKey, serverKey, sessionKey } from './keys.js';
 import type { Arg } from './link.js';
-import type { Outbox } from './outbox.js';
+import type { Shard } from './shard.js';
+import type { Shards } from './shards.js';
 
 /** A session that this node has no socket of, but whose events it goes on to receive. */
 interface Absent {
@@ -25,19 +26,17 @@ type Lost = Pick<Session, 'sid' | 'pid' | 'rooms' | 'data'>;
 export class Sessions {
   readonly adapters = new Map<string, MailboxAdapter>();
   private readonly absent = new Map<string, Absent>();
+  /** Names of the absent, by namespace and id. */
+  private readonly names = new Map<string, string>();
   /** How many absent sessions hold a key. */
   private readonly held = new Map<string, number>();
   /** Whose record is about to be written with all that it has by then. */
   private readonly arriving = new Set<string>();
 
-  /**
-   * @param windowMs how long a lost session may come back; 0: no records are kept
-   * @param position of this node, now
-   */
+  /** @param windowMs how long a lost session may come back; 0: no records are kept */
   constructor(
-    private readonly outbox: Outbox,
+    private readonly shards: Shards,
     private readonly windowMs: () => number,
-    private readonly position: () => string,
     private readonly failed: (error: unknown) => void,
   ) {}
 
@@ -62,20 +61,24 @@ export class Sessions {
     const isNew = !adapter.sids.has(id);
     const had = adapter.sids.get(id);
     const joined: string[] = [];
-    const needed: string[] = [];
+    const keys = [namespaceKey(namespace)];
+    const needed = new Set<string>();
     for (const room of rooms) {
       if (had?.has(room)) continue;
       joined.push(room);
       const key = roomKey(namespace, room);
-      if (!adapter.rooms.has(room) && !this.held.has(key)) needed.push(key);
+      keys.push(key);
+      if (!adapter.rooms.has(room) && !this.held.has(key)) needed.add(key);
     }
     const first = adapter.sids.size === 0 && !this.held.has(namespaceKey(namespace));
-    if (first) needed.push(namespaceKey(namespace));
+    if (first) needed.add(namespaceKey(namespace));
     return () => {
       if (joined.length === 0 && !isNew) return Promise.resolve();
-      const last = this.outbox.change(() => needed.flatMap((key) => ['i', key]));
+      // Also where another session was the first: what it has written must be there.
+      const known = this.shards.changeEach(keys, (key) => (needed.has(key) ? ['i', key] : []));
       if (joined.includes(id)) this.arrived(namespace, id);
-      return this.windowMs() > 0 ? this.record(adapter, id, joined, isNew) : last;
+      if (this.windowMs() === 0) return known;
+      return this.shards.both(known, this.record(adapter, id, joined, isNew));
     };
   }
 
@@ -85,19 +88,24 @@ export class Sessions {
     joined: readonly string[],
     isNew: boolean,
   ): Promise<void> {
-    const { name: namespace } = adapter.nsp as Namespace;
-    const key = sessionKey(namespace, id);
+    const key = sessionKey((adapter.nsp as Namespace).name, id);
+    const nameOf = () => this.nameOf(adapter, id);
     if (isNew) this.arriving.add(key);
-    else if (this.arriving.has(key)) return this.outbox.change(() => []);
-    const position = this.position();
-    return this.outbox.change(() => {
-      if (isNew) {
-        this.arriving.delete(key);
-        return this.present(adapter, id, position);
-      }
-      const name = this.nameOf(adapter, id);
-      return name === undefined ? [] : ['j', name, position, joined.length, ...joined];
-    });
+    else if (this.arriving.has(key)) return this.shards.changeRecord(nameOf, () => []);
+    const position = this.shards.entries();
+    if (!isNew)
+      return this.shards.changeRecord(nameOf, (name) => [
+        'j',
+        name,
+        position,
+        joined.length,
+        ...joined,
+      ]);
+    const arrived = () => {
+      this.arriving.delete(key);
+      return nameOf();
+    };
+    return this.shards.changeRecord(arrived, () => this.present(adapter, id, position));
   }
 
   /** A session has left a room, in memory. */
@@ -105,8 +113,10 @@ export class Sessions {
     const { name: namespace } = adapter.nsp as Namespace;
     const name = this.windowMs() > 0 ? this.nameOf(adapter, id) : undefined;
     const gone = !adapter.rooms.has(room);
-    if (name !== undefined) void this.outbox.change(() => ['l', name, 1, room]);
-    return gone ? this.release(roomKey(namespace, room)) : this.outbox.change(() => []);
+    const key = roomKey(namespace, room);
+    const written = name !== undefined && this.changeRecord(name, ['l', name, 1, room]);
+    const released = gone ? this.release(key) : this.shards.change(key, () => []);
+    return written ? this.shards.both(written, released) : released;
   }
 
   /** A session is about to end here, in memory. @returns to be called when it has */
@@ -125,7 +135,7 @@ export class Sessions {
         if (!adapter.rooms.has(room)) void this.release(roomKey(namespace, room));
       if (adapter.sids.size === 0) void this.release(namespaceKey(namespace));
       if (name !== undefined && !this.absent.has(name) && this.windowMs() > 0)
-        void this.outbox.change(() => ['d', name]);
+        void this.changeRecord(name, ['d', name]);
     };
   }
 
@@ -135,17 +145,15 @@ export class Sessions {
     const name = sessionKey(namespace, pid);
     this.hold(namespace, name, sid, rooms);
     const text = this.dataOf(data);
-    void this.outbox.change(() => ['x', name, text]);
+    void this.changeRecord(name, ['x', name, text]);
   }
 
   /** Writes a session's data, which may change at any time, as it is now. */
   save(adapter: Adapter, id: string): Promise<void> {
-    return this.outbox.change(() => {
+    const nameOf = () => (this.windowMs() > 0 ? this.nameOf(adapter, id) : undefined);
+    return this.shards.changeRecord(nameOf, (name) => {
       const socket = anySocket(adapter.nsp as Namespace, id);
-      const name = this.nameOf(adapter, id);
-      return name === undefined || this.windowMs() === 0
-        ? []
-        : ['w', name, this.dataOf(socket?.data)];
+      return socket ? ['w', name, this.dataOf(socket.data)] : [];
     });
   }
 
@@ -153,6 +161,7 @@ export class Sessions {
   hold(namespace: string, name: string, id: string, rooms: readonly string[]): void {
     const before = this.absent.get(name);
     if (before) this.let(before);
+    this.names.set(sessionKey(namespace, id), name);
     this.absent.set(name, { namespace, name, id, rooms, until: Date.now() + this.windowMs() });
     for (const key of keysOf(namespace, rooms)) {
       // A session that is moved here may be the first that needs it.
@@ -170,14 +179,14 @@ export class Sessions {
   /** A session that was held is not continued. */
   discard(name: string): void {
     this.moved(name);
-    void this.outbox.change(() => ['d', name]);
+    void this.changeRecord(name, ['d', name]);
   }
 
   /** A message has made sessions here join rooms, or would have, if there were any. */
   relocated(namespace: string, rooms: readonly string[]): void {
     for (const room of rooms) {
       const key = roomKey(namespace, room);
-      void this.outbox.change(() => (this.isNeeded(key) ? ['u', key] : ['u', key, 'o', key]));
+      void this.shards.change(key, () => (this.isNeeded(key) ? ['u', key] : ['u', key, 'o', key]));
     }
   }
 
@@ -187,24 +196,26 @@ export class Sessions {
     for (const absent of this.absent.values()) {
       if (absent.until > now) return;
       this.let(absent);
-      void this.outbox.change(() => ['d', absent.name]);
+      void this.changeRecord(absent.name, ['d', absent.name]);
     }
   }
 
   /** Nothing of the past is kept. */
   forgetAbsent(): void {
     this.absent.clear();
+    this.names.clear();
     this.held.clear();
   }
 
   /**
-   * Makes Redis say what is so.
+   * Makes Redis say what is so, in one shard.
    * @param keys what it says this node needs
    * @param names whom it says this node has
    */
-  *compare(keys: ReadonlySet<string>, names: ReadonlySet<string>): Generator<Arg[]> {
+  *compare(shard: Shard, keys: ReadonlySet<string>, names: ReadonlySet<string>): Generator<Arg[]> {
     // Each operation is decided when it is sent: meanwhile sessions come and go.
     for (const key of new Set([...keys, ...this.neededKeys()])) {
+      if (this.shards.of(key) !== shard) continue;
       const needed = this.isNeeded(key);
       if (needed !== keys.has(key)) yield [needed ? 'i' : 'o', key];
     }
@@ -212,10 +223,10 @@ export class Sessions {
     const present = new Set<string>();
     for (const adapter of this.adapters.values())
       for (const id of adapter.sids.keys()) {
-        const args = this.present(adapter, id, this.position());
-        if (args.length === 0) continue;
-        present.add(args[1] as string);
-        yield args;
+        const name = this.nameOf(adapter, id);
+        if (name === undefined || this.shards.of(name) !== shard) continue;
+        present.add(name);
+        yield this.present(adapter, id, this.shards.entries());
       }
     for (const name of names) if (!present.has(name) && !this.absent.has(name)) yield ['d', name];
   }
@@ -240,7 +251,9 @@ export class Sessions {
   private nameOf(adapter: Adapter, id: string): string | undefined {
     const namespace = adapter.nsp as Namespace;
     const socket = anySocket(namespace, id);
-    const pid = socket && privateId(socket);
+    // One that comes back joins its rooms before it can be found.
+    if (!socket) return this.names.get(sessionKey(namespace.name, id));
+    const pid = privateId(socket);
     return pid === undefined ? undefined : sessionKey(namespace.name, pid);
   }
 
@@ -261,8 +274,9 @@ export class Sessions {
     if (absent) this.let(absent);
   }
 
-  private let({ namespace, name, rooms }: Absent): void {
+  private let({ namespace, name, id, rooms }: Absent): void {
     this.absent.delete(name);
+    this.names.delete(sessionKey(namespace, id));
     for (const key of keysOf(namespace, rooms)) {
       const count = this.held.get(key)! - 1;
       if (count > 0) this.held.set(key, count);
@@ -273,12 +287,19 @@ export class Sessions {
     }
   }
 
+  private changeRecord(name: string, args: readonly Arg[]): Promise<void> {
+    return this.shards.changeRecord(
+      () => name,
+      () => args,
+    );
+  }
+
   private need(key: string): Promise<void> {
-    return this.outbox.change(() => ['i', key]);
+    return this.shards.change(key, () => ['i', key]);
   }
 
   private release(key: string): Promise<void> {
-    return this.outbox.change(() => (this.isNeeded(key) ? [] : ['o', key]));
+    return this.shards.change(key, () => (this.isNeeded(key) ? [] : ['o', key]));
   }
 
   private isNeeded(key: string): boolean {

@@ -28,7 +28,7 @@ export const TOGETHER_MAX = 64;
 
 const scripts = new Map<string, Script>();
 
-/** @throws RedisAway, RangeError for too many messages */
+/** @throws RedisAway, RangeError for too many messages or shards */
 export async function publishTogether(
   node: MailboxNode,
   posts: readonly Post[],
@@ -36,6 +36,8 @@ export async function publishTogether(
 ): Promise<Together> {
   if (posts.length > TOGETHER_MAX)
     throw new RangeError(`${posts.length} messages at once, ${TOGETHER_MAX} at most`);
+  const [shard, ...more] = node.shards.all;
+  if (more.length > 0) throw new RangeError('what is sent together needs one shard');
   const args: Arg[] = [node.nodeId, posts.length];
   const ids: string[] = [];
   for (const { how, keys, draft } of posts) {
@@ -44,7 +46,7 @@ export async function publishTogether(
     args.push(how, keys.length, ...keys, blob);
   }
   for (const arg of guard.args) args.push(arg);
-  return { answer: await node.link.runOther(guarded(guard.lua), args), ids };
+  return { answer: await shard!.link.runOther(guarded(guard.lua), args), ids };
 }
 
 /** Number of messages, messages, arguments of the guard. */

@@ -1,0 +1,67 @@
+import type { Redis } from 'ioredis';
+import { ForeignMailbox, PAGE } from './foreign-mailbox.js';
+import type { Past } from './history.js';
+import type { MailboxNode } from './node.js';
+import type { EntryId } from './position.js';
+import { type Part, Questions } from './questions.js';
+import type { RawEntry } from './reader.js';
+import type { Shard } from './shard.js';
+
+/** A mailbox of another node is forgotten when nobody has asked for so long. */
+const IDLE_MS = 10_000;
+
+/** What stands in other nodes' mailboxes of one shard: they are asked, or their mailboxes are read. */
+export class Others {
+  readonly questions: Questions;
+  private readonly mailboxes = new Map<string, ForeignMailbox>();
+
+  constructor(
+    private readonly node: MailboxNode,
+    private readonly shard: Shard,
+  ) {
+    this.questions = new Questions(node, shard);
+  }
+
+  /**
+   * Events of another node's mailbox.
+   * @returns undefined when they are too many
+   * @throws RedisAway
+   */
+  async events(other: string, part: Part, lives: boolean): Promise<Past[] | undefined> {
+    const { namespace, rooms, after, upTo } = part;
+    if (lives && !this.mailboxes.get(other)?.covers(after.id, upTo)) {
+      const answer = await this.questions.ask(other, part);
+      if (answer) return answer;
+    }
+    const mailbox = this.mailboxFor(other);
+    if (!(await mailbox.load(after.id, upTo))) return undefined;
+    return mailbox.history.between(namespace, rooms, after, upTo);
+  }
+
+  /** Forgets what mailboxes were read for. */
+  expire(): void {
+    const oldest = Date.now() - IDLE_MS;
+    for (const [other, mailbox] of this.mailboxes)
+      if (mailbox.usedAt < oldest) this.mailboxes.delete(other);
+  }
+
+  private mailboxFor(other: string): ForeignMailbox {
+    let mailbox = this.mailboxes.get(other);
+    if (!mailbox) {
+      const { link, trimmedKey } = this.shard;
+      const read = (from: EntryId, to: EntryId) => this.page(other, from, to);
+      const trimmed = () => link.call((redis) => redis.hget(trimmedKey, other));
+      mailbox = new ForeignMailbox(read, trimmed, this.node.settings.mailboxBytes);
+      this.mailboxes.set(other, mailbox);
+    }
+    mailbox.usedAt = Date.now();
+    return mailbox;
+  }
+
+  private page(other: string, from: EntryId, to: EntryId): Promise<RawEntry[]> {
+    const args = [this.shard.mailboxOf(other), from, to, 'COUNT', PAGE];
+    return this.shard.link.call(
+      (redis: Redis) => redis.callBuffer('XRANGE', args) as Promise<RawEntry[]>,
+    );
+  }
+}

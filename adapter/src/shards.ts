@@ -1,0 +1,107 @@
+import { crc32 } from 'node:zlib';
+import type { Arg, Health, RedisConnect } from './link.js';
+import type { MailboxNode } from './node.js';
+import type { Change } from './outbox.js';
+import { WHOLE, formatEntries, formatPosition } from './position.js';
+import { Shard } from './shard.js';
+
+/** All shards of the cluster, and which of them has what. */
+export class Shards {
+  readonly all: readonly Shard[];
+  /** Changes of records that are not with their shards yet. */
+  private waiting: (() => void)[] = [];
+
+  constructor(node: MailboxNode, connects: readonly RedisConnect[]) {
+    this.all = connects.map((connect, index) => new Shard(node, index, connect));
+  }
+
+  /** Where an interest key, or the record of a session by its name, lies: by its CRC-32. */
+  of(key: string): Shard {
+    const { all } = this;
+    return all.length === 1 ? all[0]! : all[crc32(key) % all.length]!;
+  }
+
+  /** Up only while all are; the reason names the shard where there are several. */
+  get health(): Health {
+    const { all } = this;
+    const worst = all.find(({ link }) => !link.up) ?? all[0]!;
+    const { health } = worst.link;
+    return all.length === 1 || health.up
+      ? health
+      : { ...health, reason: `shard ${worst.index}: ${health.reason}` };
+  }
+
+  /** Whether the node knows its place in all of them. */
+  get begun(): boolean {
+    return this.all.every(({ reader }) => reader.position !== '');
+  }
+
+  /** All up to here was delivered on this node, as records hold it. */
+  entries(): string {
+    return formatEntries(this.all.map((shard) => shard.entry()));
+  }
+
+  /** All up to here was delivered on this node, as clients are given it. */
+  position(node: string): string {
+    const places = this.all.map((shard) => ({ id: shard.entry(), index: WHOLE }));
+    return formatPosition({ node, places });
+  }
+
+  /** Changes the interest with this key. Resolves as `Outbox.change` does. */
+  change(key: string, change: Change): Promise<void> {
+    return this.of(key).outbox.change(change);
+  }
+
+  /**
+   * Changes the record of a session.
+   * @param nameOf is asked when it is sent: a session that connects has no name before
+   */
+  changeRecord(
+    nameOf: () => string | undefined,
+    change: (name: string) => readonly Arg[],
+  ): Promise<void> {
+    const { all } = this;
+    if (all.length === 1)
+      return all[0]!.outbox.change(() => {
+        const name = nameOf();
+        return name === undefined ? [] : change(name);
+      });
+    return new Promise((resolve) => {
+      this.waiting.push(() => {
+        const name = nameOf();
+        resolve(name === undefined ? undefined : this.change(name, () => change(name)));
+      });
+      if (this.waiting.length === 1) setImmediate(() => this.route());
+    });
+  }
+
+  /** Changes for each of these keys. Resolves when all are where they belong. */
+  async changeEach(keys: readonly string[], change: (key: string) => readonly Arg[]) {
+    const { all } = this;
+    if (all.length === 1) return all[0]!.outbox.change(() => keys.flatMap(change));
+    await Promise.all(keys.map((key) => this.change(key, () => change(key))));
+  }
+
+  /** Resolves with the later one of two changes; within one shard that is the second. */
+  both(first: Promise<void>, second: Promise<void>): Promise<void> {
+    return this.all.length === 1 ? second : Promise.all([first, second]).then(() => undefined);
+  }
+
+  /** Resolves when all changes until now are in Redis, or it is away. */
+  async settled(): Promise<void> {
+    this.route();
+    await Promise.all(this.all.map(({ outbox }) => outbox.change(() => [])));
+  }
+
+  /** Sends what waits, now. */
+  flush(): void {
+    this.route();
+    for (const { outbox } of this.all) outbox.flush();
+  }
+
+  private route(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const put of waiting) put();
+  }
+}
