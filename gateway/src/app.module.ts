@@ -71,7 +71,9 @@ export function createParts(config: Config): Parts {
     backplane,
     eventsOut,
     executor,
-    doors: config.kafkaBrokers ? [new KafkaDoor(config, executor, backplane.nodeId)] : [],
+    doors: config.kafkaBrokers
+      ? [new KafkaDoor({ config, executor, nodeId: backplane.nodeId })]
+      : [],
     revocations,
     tokens: new TokenVerifier(config, (principal) => revocations.has(principal)),
     presence: new Presence(config, backplane, eventsOut),

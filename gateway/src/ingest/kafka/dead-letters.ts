@@ -3,7 +3,7 @@ import type { GatewayError } from '@streamgate/protocol/errors';
 import { metrics } from '../../ops/metrics.js';
 import { type KafkaConfig, clientOptions } from './kafka-client.js';
 import type { KafkaMessage } from './kafka-message.js';
-import { DEAD } from './kafka-topics.js';
+import { DEAD } from './kafka-names.js';
 
 /** A message that cannot be executed, and why. */
 export interface DeadLetter {

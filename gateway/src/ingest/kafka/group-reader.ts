@@ -7,7 +7,7 @@ import {
 } from '@platformatic/kafka';
 import { type KafkaConfig, clientOptions } from './kafka-client.js';
 import type { KafkaMessage } from './kafka-message.js';
-import { kafkaNames } from './kafka-topics.js';
+import { kafkaNames } from './kafka-names.js';
 
 /** Messages executed together. */
 const BATCH = 100;

@@ -3,7 +3,7 @@ import { commandOfFields } from '@streamgate/protocol/command-fields';
 import type { CommandInput } from '@streamgate/protocol/commands';
 import { GatewayError } from '@streamgate/protocol/errors';
 import { commandOfPattern } from '../patterns.js';
-import type { Format } from './kafka-topics.js';
+import type { Format } from './kafka-names.js';
 
 /** A message as the door reads it: bytes with text headers. A tombstone has no value. */
 export type KafkaMessage = Message<Buffer | undefined, Buffer | undefined, string, string>;

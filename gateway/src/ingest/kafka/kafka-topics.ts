@@ -1,26 +1,9 @@
 import { Admin } from '@platformatic/kafka';
 import { log, repeated } from '../../ops/log.js';
-import { PATTERNS, type Pattern } from '../patterns.js';
 import { type KafkaConfig, clientOptions, reasonOf } from './kafka-client.js';
-
-/** What is read from a topic: one of document 1's patterns, or commands with all fields. */
-export type Format = Pattern | 'command';
-
-/** Behind the name of a topic: where its messages go that cannot be executed. */
-export const DEAD = '.dead';
+import { DEAD, kafkaNames } from './kafka-names.js';
 
 const TELL_MS = 60_000;
-
-/** Names in Kafka, where a topic's may hold no colon. @param prefix `STREAMGATE_KAFKA_TOPIC_PREFIX` */
-export function kafkaNames(prefix = '') {
-  return {
-    group: `${prefix}streamgate`,
-    formats: new Map<string, Format>([
-      ...PATTERNS.map((pattern) => [prefix + pattern.replaceAll(':', '.'), pattern] as const),
-      [`${prefix}streamgate.commands`, 'command'],
-    ]),
-  };
-}
 
 /**
  * The topics of the door that exist, with their numbers of partitions. Those that are missing are
