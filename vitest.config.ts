@@ -8,7 +8,9 @@ const adapter = fileURLToPath(new URL('adapter/src/create-adapter.ts', import.me
 export default defineConfig({
   test: {
     maxWorkers: 2,
-    coverage: { include: ['protocol/src/**', 'adapter/src/**', 'gateway/src/**'] },
+    coverage: {
+      include: ['protocol/src/**', 'adapter/src/**', 'emitter/src/**', 'gateway/src/**'],
+    },
     projects: suites.map(({ name, include, serial = false }) => ({
       // Nest injects by constructor type, which needs the legacy decorators and their metadata.
       oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
