@@ -21,7 +21,7 @@ export const commands = {
   STREAMGATE_COMMAND_MAX_BYTES: {
     schema: value.whole(KIB, 64 * MIB),
     default: String(MIB),
-    help: 'Largest command of the stream, TCP and Kafka doors; of REST it is `STREAMGATE_MAX_PAYLOAD_BYTES`',
+    help: 'Largest command, through any door; a batch of REST has it as a whole',
   },
 } as const satisfies Record<string, Variable>;
 
@@ -67,5 +67,28 @@ export const outbound = {
     schema: value.whole(1, 100_000_000),
     default: '100000',
     help: 'Entries that the stream keeps; the oldest go first, read or not',
+  },
+} as const satisfies Record<string, Variable>;
+
+export const inbox = {
+  STREAMGATE_INBOX_MAX_EVENTS: {
+    schema: value.whole(1, 1_000_000),
+    default: '10000',
+    help: 'Events that wait for a user at most; the oldest go first',
+  },
+  STREAMGATE_INBOX_MAX_BYTES: {
+    schema: value.whole(KIB, 1024 * MIB),
+    default: String(8 * MIB),
+    help: 'The same in bytes; the newest event is kept even when it is larger',
+  },
+  STREAMGATE_INBOX_SECONDS: {
+    schema: value.whole(1, 31_536_000),
+    default: '604800',
+    help: 'How long an event waits at most',
+  },
+  STREAMGATE_INBOX_ACK: {
+    schema: value.oneOf('heartbeat', 'client'),
+    default: 'heartbeat',
+    help: 'What takes an event out: a ping and pong completed on the connection that carried it, or the ack of the client',
   },
 } as const satisfies Record<string, Variable>;

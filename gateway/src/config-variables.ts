@@ -1,5 +1,5 @@
 import { RoomRules } from '@streamgate/protocol/room-rules';
-import { commands, kafka, outbound } from './config-doors.js';
+import { commands, inbox, kafka, outbound } from './config-doors.js';
 import * as value from './config-values.js';
 import type { Variable } from './config-values.js';
 import { LOG_LEVELS } from './ops/log.js';
@@ -215,7 +215,7 @@ const limits = {
   STREAMGATE_MAX_PAYLOAD_BYTES: {
     schema: value.whole(KIB, 100 * MIB),
     default: String(100 * KIB),
-    help: 'Largest packet of a client, and largest REST body',
+    help: 'Largest packet of a client, and largest REST body but for commands',
   },
   STREAMGATE_MAX_BUFFERED_BYTES: {
     schema: value.whole(16 * KIB, 1024 * MIB),
@@ -285,6 +285,7 @@ export const VARIABLES = {
   ...limits,
   ...transport,
   ...commands,
+  ...inbox,
   ...kafka,
   ...outbound,
   ...documents,
@@ -300,6 +301,7 @@ export const SUBJECTS: Readonly<Record<string, Readonly<Record<string, Variable>
   Limits: limits,
   'Connections and drain': transport,
   'Commands from services': commands,
+  'Inboxes of users': inbox,
   'The Kafka door': kafka,
   'What services hear of clients': outbound,
   'For clients of the five documents': documents,

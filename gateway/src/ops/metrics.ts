@@ -63,6 +63,31 @@ export class Reading {
   }
 }
 
+/** As `Reading`, several values by a label of a bounded set. */
+export class Readings {
+  constructor(
+    private readonly name: string,
+    private readonly help: string,
+    private readonly label: string,
+  ) {}
+
+  /** @param values label value and value, replaces what was read before */
+  read(values: () => Iterable<readonly [string, number]>): void {
+    const { name, help, label } = this;
+    registry.removeSingleMetric(name);
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [labelValue, value] of values()) this.set({ [label]: labelValue }, value);
+      },
+    });
+  }
+}
+
 export const metrics = {
   sessions: new Reading('streamgate_sessions', 'Sessions on this node, in all namespaces'),
   backplaneUp: new Reading(
@@ -110,6 +135,50 @@ export const metrics = {
   receiptsLost: new Count(
     'streamgate_receipts_lost_total',
     'Receipts that could not be written, of commands that were executed',
+  ),
+  inboxSent: new Count('streamgate_inbox_sent_total', 'Events sent to sessions out of inboxes'),
+  inboxTaken: new Count(
+    'streamgate_inbox_taken_total',
+    'Events taken out of inboxes because a session has received them',
+  ),
+  inboxDropped: new Count(
+    'streamgate_inbox_dropped_total',
+    'Events that went out of full inboxes, the oldest first, or had waited too long',
+  ),
+  inboxExpired: new Count(
+    'streamgate_inbox_expired_total',
+    'Events whose `ttl` ended while they lay in an inbox',
+  ),
+  streamPartitions: new Reading(
+    'streamgate_stream_partitions',
+    'Partitions of the command stream that this node executes; absent without Redis',
+  ),
+  streamLagEntries: new Readings(
+    'streamgate_stream_lag_entries',
+    'Commands that wait in the partitions of this node',
+    'partition',
+  ),
+  streamLagSeconds: new Readings(
+    'streamgate_stream_lag_seconds',
+    'How long the oldest command of the partitions of this node has waited',
+    'partition',
+  ),
+  streamTakeovers: new Count(
+    'streamgate_stream_takeovers_total',
+    'Partitions of the command stream that this node began to execute',
+  ),
+  streamDeleted: new Count(
+    'streamgate_stream_deleted_total',
+    'Commands that were taken off the stream by others while they were being executed',
+  ),
+  deadLetters: new Count(
+    'streamgate_dead_letters_total',
+    'Commands of the stream that could not be executed and went to the dead stream, by code',
+    'code',
+  ),
+  deadLettersDropped: new Count(
+    'streamgate_dead_letters_dropped_total',
+    'Dead letters that went out because there were too many',
   ),
   kafkaUp: new Reading(
     'streamgate_kafka_up',

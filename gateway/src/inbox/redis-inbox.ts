@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import type { Config } from '../config.js';
+import type { RedisLink } from '../backplane/redis-link.js';
+import { metrics } from '../ops/metrics.js';
+import { LOOK, TAKE, type InboxLimits, inboxLua } from './inbox-scripts.js';
+import type { InboxStore, Look, Page, Taken } from './store.js';
+
+/** Of one inbox at a time, and of all that are looked into with one call. */
+const PAGE_EVENTS = 100;
+const PAGE_BYTES = 64 * 1024;
+const CALL_BYTES = 1024 * 1024;
+const CALL_LOOKS = 100;
+/** Tags of one call. */
+const CALL_TAGS = 1000;
+
+type Answer = [more: number, reached: string, expired: number, ...events: string[]];
+
+/** Inboxes in Redis; the ledgers append to them in the step that sends the event. */
+export class RedisInbox implements InboxStore {
+  private readonly scripts: Record<'look' | 'take', { lua: string; sha: string }>;
+
+  constructor(
+    config: InboxLimits & Pick<Config, 'redisPrefix'>,
+    private readonly link: RedisLink,
+  ) {
+    const lua = inboxLua(config);
+    this.scripts = { look: scriptOf(lua + LOOK), take: scriptOf(lua + TAKE) };
+  }
+
+  async look(looks: readonly Look[]): Promise<(Page | undefined)[]> {
+    const pages: (Page | undefined)[] = [];
+    for (let begin = 0; begin < looks.length; begin += CALL_LOOKS) {
+      const part = looks.slice(begin, begin + CALL_LOOKS);
+      const asked = part.flatMap(({ namespace, userId, after }) => [namespace, userId, after]);
+      const args = [PAGE_EVENTS, PAGE_BYTES, CALL_BYTES, ...asked];
+      const answers = (await this.run('look', args)) as (Answer | null)[];
+      pages.push(...answers.map((answer) => (answer?.length ? pageOf(answer) : undefined)));
+    }
+    return pages;
+  }
+
+  async take(taken: readonly Taken[]): Promise<void> {
+    let args: (string | number)[] = [];
+    for (const { namespace, userId, what } of taken) {
+      if ('upTo' in what) args.push(namespace, userId, -1, what.upTo);
+      else args.push(namespace, userId, what.tags.length, ...what.tags);
+      if (args.length < CALL_TAGS) continue;
+      await this.takeNow(args);
+      args = [];
+    }
+    if (args.length > 0) await this.takeNow(args);
+  }
+
+  onReturn(listener: () => void): void {
+    this.link.onChange(({ up }) => {
+      if (up) listener();
+    });
+  }
+
+  private async takeNow(args: readonly (string | number)[]): Promise<void> {
+    metrics.inboxTaken.add('', (await this.run('take', args)) as number);
+  }
+
+  /** @throws GatewayError `backplane_unavailable` */
+  private run(name: 'look' | 'take', args: readonly (string | number)[]): Promise<unknown> {
+    const { lua, sha } = this.scripts[name];
+    return this.link.call((redis) =>
+      redis.evalsha(sha, 0, ...args).catch((error: Error) => {
+        if (!error.message.startsWith('NOSCRIPT')) throw error;
+        return redis.eval(lua, 0, ...args);
+      }),
+    );
+  }
+}
+
+function scriptOf(lua: string): { lua: string; sha: string } {
+  return { lua, sha: createHash('sha1').update(lua).digest('hex') };
+}
+
+function pageOf([more, reached, expired, ...flat]: Answer): Page {
+  metrics.inboxExpired.add('', expired);
+  const events: { tag: string; payload: string }[] = [];
+  for (let index = 0; index < flat.length; index += 2)
+    events.push({ tag: flat[index]!, payload: flat[index + 1]! });
+  return { events, reached, more: more === 1 };
+}

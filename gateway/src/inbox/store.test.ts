@@ -1,0 +1,190 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Redis } from 'ioredis';
+import { RedisLink } from '../backplane/redis-link.js';
+import { redisOptions } from '../backplane/redis-options.js';
+import { metrics } from '../ops/metrics.js';
+import { type TestRedis, startRedis } from '../../test/redis.js';
+import { inboxLua } from './inbox-scripts.js';
+import { type Kept, MemoryInbox } from './memory-inbox.js';
+import { RedisInbox } from './redis-inbox.js';
+import { BEGINNING, type InboxStore, NEWEST, type Page } from './store.js';
+
+let server: TestRedis;
+let link: RedisLink;
+beforeAll(async () => {
+  server = await startRedis();
+  link = new RedisLink((purpose) => new Redis(redisOptions(server.url, purpose)), 500);
+  await link.start();
+});
+afterEach(() => link.redis.flushall());
+afterAll(async () => {
+  link.close();
+  await server.stop();
+});
+
+const LIMITS = { inboxMaxEvents: 1000, inboxMaxBytes: 1_000_000, inboxSeconds: 60 };
+
+interface Inbox {
+  readonly store: InboxStore;
+  append(kept: Partial<Kept>): Promise<unknown>;
+}
+
+const KINDS: Record<string, (limits?: Partial<typeof LIMITS>) => Inbox> = {
+  memory(limits) {
+    const store = new MemoryInbox({ ...LIMITS, ...limits });
+    return { store, append: async (kept) => store.append({ ...DEFAULTS, ...kept }) };
+  },
+  redis(limits) {
+    const config = { ...LIMITS, ...limits, redisPrefix: 'test' };
+    // As a ledger does it, in a script of its own.
+    const lua = `${inboxLua(config)}
+      local dropped = 0
+      for user = 5, #ARGV do
+        local _, out = inbox_append(ARGV[1], ARGV[user], ARGV[2], ARGV[3], tonumber(ARGV[4]))
+        dropped = dropped + out
+      end
+      return dropped`;
+    return {
+      store: new RedisInbox(config, link),
+      async append(kept) {
+        const { namespace, users, tag, payload, expiresAt = 0 } = { ...DEFAULTS, ...kept };
+        const args = [namespace, tag, payload, expiresAt, ...users];
+        metrics.inboxDropped.add('', (await link.redis.eval(lua, 0, ...args)) as number);
+      },
+    };
+  },
+};
+
+const DEFAULTS: Kept = { namespace: '/', users: ['u'], tag: 't', payload: '["said"]' };
+
+describe.each(Object.keys(KINDS))('an inbox in %s', (kind) => {
+  const open = KINDS[kind]!;
+  const look = async ({ store }: Inbox, after = BEGINNING, userId = 'u') =>
+    (await store.look([{ namespace: '/', userId, after }]))[0];
+  const tags = (page: Page | undefined) => page?.events.map(({ tag }) => tag);
+
+  async function fill(inbox: Inbox, count: number, kept: Partial<Kept> = {}) {
+    for (let number = 0; number < count; number++)
+      await inbox.append({ tag: String(number), payload: `["said",${number}]`, ...kept });
+  }
+
+  test('gives in order what was put in, to each user and namespace its own', async () => {
+    const inbox = open();
+    expect(await look(inbox)).toBeUndefined();
+    await inbox.append({ users: ['u', 'v'], tag: 'z', payload: '["said","ü 🎉"]' });
+    await inbox.append({ tag: 'a' });
+    await inbox.append({ namespace: '/chat', tag: 'chat' });
+    expect(await look(inbox)).toMatchObject({
+      events: [
+        { tag: 'z', payload: '["said","ü 🎉"]' },
+        { tag: 'a', payload: '["said"]' },
+      ],
+      more: false,
+    });
+    const looks = ['v', 'nobody', 'u'].map((userId) => ({ namespace: '/', userId, after: '0' }));
+    expect((await inbox.store.look(looks)).map(tags)).toEqual([['z'], undefined, ['z', 'a']]);
+  });
+
+  test('holds an event once, however often it is put in', async () => {
+    const inbox = open();
+    await inbox.append({ tag: 'once', payload: '["said",1]' });
+    await inbox.append({ tag: 'once', payload: '["said",2]' });
+    expect((await look(inbox))?.events).toMatchObject([{ payload: '["said",1]' }]);
+  });
+
+  test('is read page by page, by count and by bytes', async () => {
+    const inbox = open();
+    await fill(inbox, 150);
+    const first = await look(inbox);
+    expect(first).toMatchObject({ more: true });
+    expect(first?.events).toHaveLength(100);
+    const second = await look(inbox, first!.reached);
+    expect(second).toMatchObject({ more: false });
+    expect(tags(second)).toEqual(Array.from({ length: 50 }, (_, index) => String(100 + index)));
+    expect(await look(inbox, second!.reached)).toMatchObject({ events: [], more: false });
+
+    const large = open();
+    await fill(large, 3, { users: ['large'], payload: JSON.stringify(['x'.repeat(40_000)]) });
+    const page = await look(large, BEGINNING, 'large');
+    expect(page).toMatchObject({ events: [{ tag: '0' }], more: true });
+    expect(tags(await look(large, page!.reached, 'large'))).toEqual(['1']);
+  });
+
+  test('lets go of what was taken, by name or up to a place', async () => {
+    const inbox = open();
+    await fill(inbox, 5);
+    const at = { namespace: '/', userId: 'u' };
+    await inbox.store.take([{ ...at, what: { tags: ['1', '3', 'unknown'] } }]);
+    expect(tags(await look(inbox))).toEqual(['0', '2', '4']);
+    const newest = await look(inbox, NEWEST);
+    expect(newest).toMatchObject({ events: [], more: false });
+    await inbox.append({ tag: 'later' });
+    await inbox.store.take([
+      { namespace: '/', userId: 'nobody', what: { upTo: '5' } },
+      { ...at, what: { upTo: newest!.reached } },
+    ]);
+    expect(tags(await look(inbox))).toEqual(['later']);
+    await inbox.store.take([{ ...at, what: { tags: ['later'] } }]);
+    expect(await look(inbox)).toBeUndefined();
+    if (kind === 'redis') expect(await link.redis.dbsize()).toBe(0);
+  });
+
+  test('places go on rising where it was empty meanwhile', async () => {
+    const inbox = open();
+    await inbox.append({ tag: 'first' });
+    const first = await look(inbox);
+    await inbox.store.take([{ namespace: '/', userId: 'u', what: { tags: ['first'] } }]);
+    await inbox.append({ tag: 'second' });
+    expect(tags(await look(inbox, first!.reached))).toEqual(['second']);
+  });
+
+  test('is bounded by count and bytes, and the oldest go first', async () => {
+    const before = metrics.inboxDropped.value();
+    const few = open({ inboxMaxEvents: 3 });
+    await fill(few, 5);
+    expect(tags(await look(few))).toEqual(['2', '3', '4']);
+    expect(metrics.inboxDropped.value()).toBe(before + 2);
+    const small = open({ inboxMaxBytes: 1000 });
+    await fill(small, 5, { users: ['small'], payload: JSON.stringify(['x'.repeat(400)]) });
+    expect(tags(await look(small, BEGINNING, 'small'))).toEqual(['3', '4']);
+    await small.append({
+      users: ['small'],
+      tag: 'big',
+      payload: JSON.stringify(['x'.repeat(2000)]),
+    });
+    expect(tags(await look(small, BEGINNING, 'small'))).toEqual(['big']);
+  });
+
+  test('forgets what has waited too long, and what is no longer worth delivering', async () => {
+    const before = metrics.inboxExpired.value();
+    const inbox = open({ inboxSeconds: 1 });
+    await inbox.append({ tag: 'old' });
+    const begun = Date.now();
+    await inbox.append({ tag: 'brief', expiresAt: begun + 200 });
+    await inbox.append({ tag: 'long', expiresAt: begun + 60_000 });
+    expect(tags(await look(inbox))).toEqual(['old', 'brief', 'long']);
+    await vi.waitUntil(async () => tags(await look(inbox))?.includes('brief') === false);
+    expect(metrics.inboxExpired.value()).toBe(before + 1);
+    await vi.waitUntil(() => Date.now() > begun + 900);
+    await inbox.append({ tag: 'new' });
+    await vi.waitUntil(async () => tags(await look(inbox))?.join() === 'new', 3000);
+  });
+});
+
+test('many users are looked for with few calls, and no answer grows without bound', async () => {
+  const inbox = KINDS.redis!();
+  const users = Array.from({ length: 250 }, (_, index) => `user-${index}`);
+  await inbox.append({ users, payload: JSON.stringify(['x'.repeat(20_000)]) });
+  const pages = await inbox.store.look(
+    users.map((userId) => ({ namespace: '/', userId, after: BEGINNING })),
+  );
+  expect(pages).toHaveLength(250);
+  const found = pages.filter((page) => page!.events.length === 1);
+  expect(found.length).toBeGreaterThan(100);
+  expect(found.length).toBeLessThan(250);
+  // Who got nothing this time is told that there is something.
+  for (const page of pages)
+    expect(page).toMatchObject(
+      page!.events.length ? { more: false } : { more: true, reached: '0' },
+    );
+});
