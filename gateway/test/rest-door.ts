@@ -54,6 +54,7 @@ export async function openDoor(
   server.on('connection', (socket) => {
     const { id, username = id, roles = [] } = socket.handshake.auth as Person;
     const user = { id, username, roles: [...roles] };
+    socket.data = { userId: id };
     void socket.join([userRoom(id), ...roles.map(roleRoom)].map(roomKey));
     void presence
       .arrive('/', {

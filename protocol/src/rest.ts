@@ -2,25 +2,10 @@ import { z } from 'zod';
 import { TEXT_MAX } from './client-events.js';
 import { EVENT_NAME_MAX, UserId } from './commands.js';
 import type { ErrorCode } from './errors.js';
+import { NextCursor, Page, type Operation } from './rest-operation.js';
+import { V1_OPERATIONS } from './rest-v1.js';
 import { isRoomName, roleRoom, userRoom } from './rooms.js';
 import { ActiveUsers, UsersStats } from './server-events.js';
-
-/**
- * The REST door: every operation of documents 3 and 5 with its path, bodies and answers. The
- * controllers validate with these schemas and `/openapi.json` is made from them.
- */
-export interface Operation {
-  readonly method: 'get' | 'post';
-  /** As OpenAPI writes it: `/api/gateway/status/{userId}`. */
-  readonly path: string;
-  readonly summary: string;
-  /** Which roles may: `STREAMGATE_EMIT_ROLES` or `STREAMGATE_PRESENCE_ROLES`. */
-  readonly permission: 'emit' | 'presence';
-  readonly params?: z.ZodObject;
-  readonly query?: z.ZodObject;
-  readonly body?: z.ZodObject;
-  readonly answer: z.ZodObject;
-}
 
 const Id = UserId.refine((id) => isRoomName(userRoom(id)), { error: 'not a user id' }).meta({
   description: 'User id as in the token; numbers become strings',
@@ -75,14 +60,6 @@ const SendManyBody = z
     ],
   });
 
-const Page = z.object({
-  limit: z.coerce.number().int().min(1).max(1000).optional().meta({
-    description: 'Most entries on a page; the configured page size when absent',
-  }),
-  cursor: z.string().max(1000).optional().meta({
-    description: '`nextCursor` of the page before',
-  }),
-});
 const UserParams = z.object({
   userId: z
     .string()
@@ -91,9 +68,6 @@ const UserParams = z.object({
     .meta({ examples: ['42'] }),
 });
 
-const NextCursor = z.string().optional().meta({
-  description: 'Give it back as `cursor` for the next page; absent on the last',
-});
 const Count = z.int().meta({ description: 'All connected users, not only those of this page' });
 
 const Answer = z
@@ -128,8 +102,10 @@ const StatsAnswer = z
   .object({ connectedUsers: Count, userIds: z.array(z.string()), nextCursor: NextCursor })
   .meta({ id: 'StatsAnswer', examples: [{ connectedUsers: 2, userIds: ['42', '7'] }] });
 
-/** The REST operations by name, document 3 first. POSTs answer 200, also with `success: false`. */
-export const OPERATIONS = {
+const EVENT_CODES: readonly ErrorCode[] = ['reserved_event', 'room_forbidden'];
+
+/** Operations of documents 3 and 5. POSTs answer 200, also with `success: false`. */
+const DOCUMENT_OPERATIONS = {
   activeUsers: {
     method: 'get',
     path: '/websocket/active-users',
@@ -177,6 +153,7 @@ export const OPERATIONS = {
     permission: 'emit',
     body: SendBody,
     answer: Answer,
+    codes: EVENT_CODES,
   },
   sendMany: {
     method: 'post',
@@ -185,6 +162,7 @@ export const OPERATIONS = {
     permission: 'emit',
     body: SendManyBody,
     answer: SendManyAnswer,
+    codes: EVENT_CODES,
   },
   status: {
     method: 'get',
@@ -212,6 +190,12 @@ export const OPERATIONS = {
   },
 } as const satisfies Record<string, Operation>;
 
+/**
+ * The REST door: every operation with its path, bodies and answers. The controllers validate with
+ * these schemas and `/openapi.json` is made from them.
+ */
+export const OPERATIONS = { ...DOCUMENT_OPERATIONS, ...V1_OPERATIONS };
+
 export type OperationName = keyof typeof OPERATIONS;
 
 /** The request body of an operation after its schema. */
@@ -231,8 +215,12 @@ export type ParamsOf<N extends OperationName> = (typeof OPERATIONS)[N] extends {
 /** What an operation answers with 200. */
 export type AnswerOf<N extends OperationName> = z.output<(typeof OPERATIONS)[N]['answer']>;
 
-/** Which page of a list is asked for. */
-export type PageQuery = z.output<typeof Page>;
+/** The query of an operation after its schema. */
+export type QueryOf<N extends OperationName> = (typeof OPERATIONS)[N] extends {
+  query: infer S extends z.ZodType;
+}
+  ? z.output<S>
+  : never;
 
 /** Every failure of the REST door: a problem document (RFC 9457) with the catalogue's fields. */
 export const Problem = z

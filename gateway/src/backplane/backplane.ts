@@ -96,6 +96,11 @@ export interface Backplane {
   deliverLocally(publication: Publication): void;
   /** Whether a session of this node is in the room: known without Redis (`adapter.rooms`). */
   hasLocal(namespace: string, room: string): boolean;
+  /**
+   * Who is in a room, on all nodes, which are asked: user id -> sessions.
+   * @throws GatewayError `backplane_unavailable`
+   */
+  members(namespace: string, room: string): Promise<Map<string, number>>;
   /** @throws GatewayError `backplane_unavailable` */
   relocate(relocation: Relocation): Promise<void>;
 

@@ -96,6 +96,16 @@ export class LocalAdapters<A extends Adapter = Adapter> {
     return this.adapters.get(namespace)?.rooms.has(roomKey(room)) ?? false;
   }
 
+  /** Who is in a room: user id -> sessions. The adapter asks the other nodes. */
+  async members(namespace: string, room: string): Promise<Map<string, number>> {
+    const members = new Map<string, number>();
+    for (const { data } of await this.of(namespace).nsp.in(roomKey(room)).fetchSockets()) {
+      const { userId } = data as SessionData;
+      members.set(userId, (members.get(userId) ?? 0) + 1);
+    }
+    return members;
+  }
+
   /** A session that has ended joins nothing. */
   async join(session: Session, rooms: readonly string[]): Promise<void> {
     await this.of(session.namespace).nsp.sockets.get(session.id)?.join(rooms.map(roomKey));

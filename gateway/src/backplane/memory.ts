@@ -118,6 +118,10 @@ class MemoryBackplane implements Backplane {
     return this.adapters.has(namespace, room);
   }
 
+  members(namespace: string, room: string): Promise<Map<string, number>> {
+    return this.adapters.members(namespace, room);
+  }
+
   async relocate(relocation: Relocation): Promise<void> {
     this.adapters.relocate(relocation);
   }

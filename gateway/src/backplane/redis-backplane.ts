@@ -81,6 +81,17 @@ export abstract class RedisBackplane<A extends Adapter> implements Backplane {
     return this.adapters.has(namespace, room);
   }
 
+  async members(namespace: string, room: string): Promise<Map<string, number>> {
+    if (!this.link.up) throw new GatewayError('backplane_unavailable');
+    try {
+      return await this.adapters.members(namespace, room);
+    } catch (thrown) {
+      if (thrown instanceof GatewayError) throw thrown;
+      // The adapters say only in words that a node has not answered.
+      throw new GatewayError('backplane_unavailable', undefined, { cause: thrown });
+    }
+  }
+
   abstract relocate(relocation: Relocation): Promise<void>;
 
   abstract notify(notice: Notice): Promise<void>;

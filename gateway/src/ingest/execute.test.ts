@@ -56,7 +56,9 @@ describe('refused', () => {
   ])('%s: %s', async (code, _name, command) => {
     const before = metrics.commands.value(code);
     await expect(executor.execute(command, TRUSTED)).rejects.toMatchObject({ code });
-    expect(() => executor.check(command, TRUSTED)).toThrow(expect.objectContaining({ code }) as Error);
+    expect(() => executor.check(command, TRUSTED)).toThrow(
+      expect.objectContaining({ code }) as Error,
+    );
     expect(metrics.commands.value(code)).toBe(before + 2);
   });
 });

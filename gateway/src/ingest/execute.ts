@@ -91,6 +91,35 @@ export class Executor {
     }
   }
 
+  /**
+   * As `executeAll` for any number of commands, in steps that the backplane carries at once.
+   * @param inputs a command, or why it is none
+   * @returns never rejects: when a step fails, what follows it is refused alike, so that order holds
+   */
+  async executeBatch(
+    inputs: readonly (CommandInput | GatewayError)[],
+    caller: Caller,
+  ): Promise<(Outcome | GatewayError)[]> {
+    const outcomes: (Outcome | GatewayError)[] = [];
+    let failure: GatewayError | undefined;
+    for (const step of steps(inputs)) {
+      try {
+        if (failure) throw failure;
+        const items = step.flatMap((input) =>
+          input instanceof GatewayError ? [] : [{ input, wantSessions: true }],
+        );
+        const executed = await this.executeAll(items, caller);
+        let next = 0;
+        for (const input of step)
+          outcomes.push(input instanceof GatewayError ? input : executed[next++]!);
+      } catch (thrown) {
+        failure = toGatewayError(thrown);
+        for (const input of step) outcomes.push(input instanceof GatewayError ? input : failure);
+      }
+    }
+    return outcomes;
+  }
+
   private plan(items: readonly Item[], caller: Caller, consumer: Consumer | undefined): Plan[] {
     const seen = new Map<string, { index: number; digest: string }>();
     return items.map((item, index) => {
@@ -195,6 +224,27 @@ function counted(error: GatewayError): GatewayError {
   metrics.commands.add(error.code);
   if (error.code === 'internal') log.error({ err: error.cause }, 'a command failed');
   return error;
+}
+
+/** Most commands, and JSON characters of more than one, that one call of the backplane is given. */
+const STEP = 64;
+const STEP_SIZE = 128 * 1024;
+
+function steps<T>(inputs: readonly T[]): T[][] {
+  const all: T[][] = [];
+  let size = Infinity;
+  for (const input of inputs) {
+    const length = JSON.stringify(input).length;
+    const last = all.at(-1);
+    if (!last || last.length === STEP || size + length > STEP_SIZE) {
+      all.push([input]);
+      size = length;
+    } else {
+      last.push(input);
+      size += length;
+    }
+  }
+  return all;
 }
 
 /** What makes a command the same as another: all of it but how it came and who wants to know. */

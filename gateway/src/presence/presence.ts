@@ -128,6 +128,24 @@ export class Presence {
     return this.backplane.registry.areOnline(namespace, userIds);
   }
 
+  /**
+   * Who is in a room, on all nodes: they are asked, so it costs as much as the room is large.
+   * @throws GatewayError `backplane_unavailable`
+   */
+  async inRoom(namespace: string, room: string, { limit = this.config.pageSize, cursor }: Page) {
+    const after = cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString();
+    const counts = await this.backplane.members(namespace, room);
+    const all = [...counts].map(([userId, sessions]) => ({ userId, sessions }));
+    const sessions = all.reduce((sum, member) => sum + member.sessions, 0);
+    const left = all
+      .filter(({ userId }) => userId > after)
+      .toSorted((a, b) => (a.userId < b.userId ? -1 : 1));
+    const members = left.slice(0, limit);
+    const last = left.length > limit ? members.at(-1) : undefined;
+    const nextCursor = last && Buffer.from(last.userId).toString('base64url');
+    return { sessions, users: all.length, members, ...(nextCursor && { nextCursor }) };
+  }
+
   /** Whether the user has a session on this node. */
   isHere(namespace: string, userId: string): boolean {
     return this.backplane.hasLocal(namespace, userRoom(userId));

@@ -1,9 +1,12 @@
+import type { IncomingMessage } from 'node:http';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
 import { GatewayError } from '@streamgate/protocol/errors';
 import type { Config } from '../../config.js';
 import { serveDocsPage } from './docs-page.js';
+import { CommandsController } from './commands.controller.js';
+import { LookupController } from './lookup.controller.js';
 import { OpenApiController } from './openapi.controller.js';
 import { PrivateMessagingController } from './private-messaging.controller.js';
 import { ProblemFilter } from './problem-filter.js';
@@ -14,10 +17,12 @@ import { UserManagementController } from './user-management.controller.js';
 export const httpControllers = [
   UserManagementController,
   PrivateMessagingController,
+  CommandsController,
+  LookupController,
   OpenApiController,
 ];
 
-type HttpConfig = Pick<Config, 'corsOrigins' | 'maxPayloadBytes' | 'mode'>;
+type HttpConfig = Pick<Config, 'commandMaxBytes' | 'corsOrigins' | 'maxPayloadBytes' | 'mode'>;
 
 /**
  * Sets up the application that the REST door runs in, before it listens. Make it with
@@ -43,9 +48,16 @@ export function configureHttp(app: NestExpressApplication, config: HttpConfig): 
   });
   if (config.mode === 'development') serveDocsPage(app);
   app.use(jsonOnly);
+  // The first that takes a body has read it for the second.
+  app.useBodyParser('json', { limit: config.commandMaxBytes, type: isCommand });
   app.useBodyParser('json', { limit: config.maxPayloadBytes });
   app.useGlobalPipes(new SchemaPipe());
   app.useGlobalFilters(new ProblemFilter());
+}
+
+/** Commands have a limit of their own, the same through all doors; a batch has it as a whole. */
+function isCommand({ url = '' }: IncomingMessage): boolean {
+  return /^\/v1\/commands([/?]|$)/i.test(url);
 }
 
 /** Answers tell who is connected now. */

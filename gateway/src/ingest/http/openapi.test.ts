@@ -1,6 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, test } from 'vitest';
-import { OPERATIONS, type Operation } from '@streamgate/protocol/rest';
+import { OPERATIONS } from '@streamgate/protocol/rest';
+import type { Operation } from '@streamgate/protocol/rest-operation';
 import { openApiDocument } from './openapi.js';
 
 const operations = Object.entries<Operation>(OPERATIONS);

@@ -1,7 +1,8 @@
 import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
 import { ERRORS, GatewayError, type ErrorCode } from '@streamgate/protocol/errors';
 import { User } from '@streamgate/protocol/principal';
-import { OPERATIONS, Problem, type Operation } from '@streamgate/protocol/rest';
+import { OPERATIONS, Problem } from '@streamgate/protocol/rest';
+import type { Operation } from '@streamgate/protocol/rest-operation';
 import { ActiveUser, ConnectionTime } from '@streamgate/protocol/server-events';
 import { problemOf } from './problem-filter.js';
 
@@ -41,14 +42,18 @@ export function openApiDocument(): ReturnType<typeof createDocument> {
 }
 
 function described(name: string, operation: Operation): ZodOpenApiOperationObject {
-  const { path, summary, permission, params, query, body, answer } = operation;
+  const { path, summary, permission, params, query, headers, body, answer } = operation;
   const roles = permission === 'emit' ? 'STREAMGATE_EMIT_ROLES' : 'STREAMGATE_PRESENCE_ROLES';
   return {
     operationId: name,
-    tags: [path.startsWith('/websocket') ? 'websocket' : 'gateway'],
+    tags: [tagOf(path)],
     summary,
     description: `For roles of \`${roles}\`.`,
-    requestParams: { ...(params && { path: params }), ...(query && { query }) },
+    requestParams: {
+      ...(params && { path: params }),
+      ...(query && { query }),
+      ...(headers && { header: headers }),
+    },
     ...(body && {
       requestBody: { required: true, content: { 'application/json': json(body) } },
     }),
@@ -57,6 +62,11 @@ function described(name: string, operation: Operation): ZodOpenApiOperationObjec
       ...problems(operation),
     },
   };
+}
+
+function tagOf(path: string): string {
+  if (path.startsWith('/v1')) return 'v1';
+  return path.startsWith('/websocket') ? 'websocket' : 'gateway';
 }
 
 /** Examples stand here because JSON Schema loses those of schemas that transform. */
@@ -70,15 +80,16 @@ function json(schema: NonNullable<Operation['body']>) {
   };
 }
 
-function codesOf({ body }: Operation): ErrorCode[] {
+function codesOf({ body, codes = [] }: Operation): ErrorCode[] {
   return [
     'unauthorized',
     'authentication_failed',
     'token_expired',
+    'token_revoked',
     'forbidden',
     'invalid_payload',
     ...(body ? (['payload_too_large', 'unsupported_media_type'] as const) : []),
-    ...(body && 'event' in body.shape ? (['reserved_event', 'room_forbidden'] as const) : []),
+    ...codes,
     'backplane_unavailable',
     'jwks_unavailable',
     'internal',

@@ -1,13 +1,8 @@
 import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
 import type { CommandInput } from '@streamgate/protocol/commands';
 import type { Principal } from '@streamgate/protocol/principal';
-import {
-  OPERATIONS,
-  type AnswerOf,
-  type BodyOf,
-  type PageQuery,
-  type ParamsOf,
-} from '@streamgate/protocol/rest';
+import { OPERATIONS, type AnswerOf, type BodyOf, type ParamsOf } from '@streamgate/protocol/rest';
+import type { PageQuery } from '@streamgate/protocol/rest-operation';
 import { userRoom } from '@streamgate/protocol/rooms';
 import type { Presence } from '../../presence/presence.js';
 import type { Executor } from '../execute.js';
@@ -39,7 +34,12 @@ export class PrivateMessagingController {
     @Caller() caller: Principal,
     @Body({ schema: OPERATIONS.sendMany.body }) { userIds, event, message }: BodyOf<'sendMany'>,
   ): Promise<AnswerOf<'sendMany'>> {
-    const { connected, notConnected } = await this.sendTo(caller, [...new Set(userIds)], event, message);
+    const { connected, notConnected } = await this.sendTo(
+      caller,
+      [...new Set(userIds)],
+      event,
+      message,
+    );
     return {
       success: connected.length > 0,
       message: `Message sent to ${connected.length} users`,

@@ -1,5 +1,6 @@
 import { applyDecorators, Get, HttpCode, Post, UseGuards } from '@nestjs/common';
-import { OPERATIONS, type Operation } from '@streamgate/protocol/rest';
+import { OPERATIONS } from '@streamgate/protocol/rest';
+import type { Operation } from '@streamgate/protocol/rest-operation';
 import { Permission, TokenGuard } from './token-guard.js';
 
 /** Binds a controller's method to an operation: its path, its verb, who may; answers 200. */

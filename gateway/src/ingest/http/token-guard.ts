@@ -9,7 +9,7 @@ import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { GatewayError } from '@streamgate/protocol/errors';
 import { hasRole, type Principal } from '@streamgate/protocol/principal';
-import type { Operation } from '@streamgate/protocol/rest';
+import type { Operation } from '@streamgate/protocol/rest-operation';
 import type { Config } from '../../config.js';
 import { CONFIG, VERIFY_TOKEN, type VerifyToken } from './needs.js';
 

@@ -1,6 +1,7 @@
 import { Body, Controller, Inject, Query } from '@nestjs/common';
 import { userOf, type Principal } from '@streamgate/protocol/principal';
-import { OPERATIONS, type AnswerOf, type BodyOf, type PageQuery } from '@streamgate/protocol/rest';
+import { OPERATIONS, type AnswerOf, type BodyOf } from '@streamgate/protocol/rest';
+import type { PageQuery } from '@streamgate/protocol/rest-operation';
 import { roleRoom, userRoom } from '@streamgate/protocol/rooms';
 import type { ServerPayload } from '@streamgate/protocol/server-events';
 import type { Presence } from '../../presence/presence.js';

@@ -1,0 +1,66 @@
+import { Body, Controller, Headers, Inject } from '@nestjs/common';
+import { commandOfFields } from '@streamgate/protocol/command-fields';
+import type { CommandInput, Outcome } from '@streamgate/protocol/commands';
+import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
+import type { Principal } from '@streamgate/protocol/principal';
+import { OPERATIONS, type AnswerOf, type BodyOf } from '@streamgate/protocol/rest';
+import type { Executor } from '../execute.js';
+import { EXECUTOR } from './needs.js';
+import { Route } from './route.js';
+import { Caller } from './token-guard.js';
+
+/** REST of the whole contract: `/v1/commands`. */
+@Controller()
+export class CommandsController {
+  constructor(@Inject(EXECUTOR) private readonly executor: Executor) {}
+
+  @Route(OPERATIONS.command)
+  async command(
+    @Caller() principal: Principal,
+    @Headers('idempotency-key') key: string | undefined,
+    @Body({ schema: OPERATIONS.command.body }) body: BodyOf<'command'>,
+  ): Promise<AnswerOf<'command'>> {
+    const command = commandOf(body, principal, key);
+    return shown(await this.executor.execute(command, { door: 'http', principal }, true));
+  }
+
+  @Route(OPERATIONS.commands)
+  async commands(
+    @Caller() principal: Principal,
+    @Headers('idempotency-key') key: string | undefined,
+    @Body({ schema: OPERATIONS.commands.body }) { commands }: BodyOf<'commands'>,
+  ): Promise<AnswerOf<'commands'>> {
+    const inputs = commands.map((fields, index) => {
+      try {
+        return commandOf(fields, principal, key === undefined ? undefined : `${key}#${index}`);
+      } catch (thrown) {
+        return toGatewayError(thrown);
+      }
+    });
+    const outcomes = await this.executor.executeBatch(inputs, { door: 'http', principal });
+    return {
+      outcomes: outcomes.map((outcome) =>
+        outcome instanceof GatewayError ? { error: outcome.toBody() } : shown(outcome),
+      ),
+    };
+  }
+}
+
+/**
+ * @param key the id of a command that has none of its own
+ * @throws GatewayError as `commandOfFields`
+ */
+function commandOf(
+  fields: Record<string, unknown>,
+  { userId }: Principal,
+  key: string | undefined,
+): CommandInput {
+  const { id = key, source = userId } = fields;
+  if (id === undefined) return commandOfFields(fields);
+  return commandOfFields({ ...fields, id, source });
+}
+
+/** Without the id that the event has between nodes: it means nothing to a service. */
+function shown({ outcome, sessions, inboxed }: Outcome): AnswerOf<'command'> {
+  return { outcome, ...(sessions !== undefined && { sessions }), inboxed };
+}
