@@ -6,15 +6,21 @@ import { EventsOut } from './backplane/events-out.js';
 import { createMailboxBackplane } from './backplane/mailbox.js';
 import { createMemoryBackplane } from './backplane/memory.js';
 import { createPubsubBackplane } from './backplane/pubsub.js';
+import { RedisLink } from './backplane/redis-link.js';
 import { type RedisConnect, redisOptions } from './backplane/redis-options.js';
 import { createStreamsBackplane } from './backplane/streams.js';
 import type { Config } from './config.js';
 import type { EdgeParts } from './edge/edge.js';
 import { TokenVerifier } from './edge/tokens.js';
+import { inboxLua } from './inbox/inbox-scripts.js';
 import type { Door } from './ingest/door.js';
 import { Executor } from './ingest/execute.js';
 import { KafkaDoor } from './ingest/kafka/kafka-door.js';
-import { MemoryLedger } from './ingest/ledger.js';
+import { type Ledger, MemoryLedger } from './ingest/ledger.js';
+import { Receipts } from './ingest/receipts.js';
+import { ScriptLedger } from './ingest/script-ledger.js';
+import { StreamDoor } from './ingest/stream/stream-door.js';
+import { TwoStepLedger } from './ingest/two-step-ledger.js';
 import { httpControllers } from './ingest/http/http-door.js';
 import { CONFIG, EXECUTOR, PRESENCE, VERIFY_TOKEN } from './ingest/http/needs.js';
 import { Presence } from './presence/presence.js';
@@ -50,9 +56,20 @@ function createBackplane(config: Config, connect: RedisConnect): Backplane {
   }
 }
 
+/** Where it is recorded what was done: together with doing it, where the backplane can. */
+function createLedger(config: Config, backplane: Backplane, link: RedisLink | undefined): Ledger {
+  if (!link) return new MemoryLedger(backplane, config.idempotencySeconds * 1000, () => 0);
+  const together = backplane.together?.bind(backplane);
+  return together
+    ? new ScriptLedger({ together }, config, inboxLua(config))
+    : new TwoStepLedger(backplane, link, config, inboxLua(config));
+}
+
 /** All that a node is made of. */
 export interface Parts extends EdgeParts {
   readonly eventsOut: EventsOut;
+  /** The connection for what is done for services; undefined without Redis. */
+  readonly serviceRedis: RedisLink | undefined;
   /** For all doors. */
   readonly executor: Executor;
   readonly doors: readonly Door[];
@@ -64,16 +81,25 @@ export function createParts(config: Config): Parts {
   const backplane = createBackplane(config, connect);
   const eventsOut = new EventsOut(config, connect);
   const revocations = new Revocations(backplane);
-  const ledger = new MemoryLedger(backplane, 300_000, () => 0);
-  const executor = new Executor({ config, backplane, ledger, receipts: undefined });
+  const { nodeId } = backplane;
+  const serviceRedis =
+    backplane.kind === 'memory' ? undefined : new RedisLink(connect, config.redisTimeoutMs);
+  const receipts = serviceRedis && new Receipts(serviceRedis, config.redisPrefix, nodeId);
+  const ledger = createLedger(config, backplane, serviceRedis);
+  const executor = new Executor({ config, backplane, ledger, receipts });
+  const doors: Door[] = [];
+  if (serviceRedis && receipts)
+    doors.push(
+      new StreamDoor({ config, backplane, executor, receipts, link: serviceRedis, connect }),
+    );
+  if (config.kafkaBrokers) doors.push(new KafkaDoor({ config, executor, nodeId }));
   return {
     config,
     backplane,
+    serviceRedis,
     eventsOut,
     executor,
-    doors: config.kafkaBrokers
-      ? [new KafkaDoor({ config, executor, nodeId: backplane.nodeId })]
-      : [],
+    doors,
     revocations,
     tokens: new TokenVerifier(config, (principal) => revocations.has(principal)),
     presence: new Presence(config, backplane, eventsOut),

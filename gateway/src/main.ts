@@ -34,7 +34,7 @@ export async function start(): Promise<Started> {
   const config = readConfig();
   log.level = config.logLevel;
   const parts = createParts(config);
-  const { backplane, doors, eventsOut, tokens, typing } = parts;
+  const { backplane, doors, eventsOut, serviceRedis, tokens, typing } = parts;
   const app = await NestFactory.create<NestExpressApplication>(AppModule.of(parts), {
     logger: nestLogger,
     bodyParser: false,
@@ -43,9 +43,10 @@ export async function start(): Promise<Started> {
   configureHttp(app, config);
   const edge = createEdge(app, parts);
   await backplane.start();
+  await serviceRedis?.start();
   await eventsOut.start();
   await app.listen(config.httpPort, config.host);
-  for (const door of doors) await door.start();
+  for (const door of doors) await door.start(() => !edge.drain.draining);
   const management = await startManagement({
     config,
     health: () => backplane.health(),
@@ -59,6 +60,7 @@ export async function start(): Promise<Started> {
     typing.close();
     tokens.close();
     eventsOut.close();
+    serviceRedis?.close();
     await backplane.close();
     await management.close();
   }

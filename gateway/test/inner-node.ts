@@ -25,9 +25,10 @@ export async function startInnerNode(env: NodeEnv = {}): Promise<InnerNode> {
   });
   const edge = createEdge(app, parts);
   await parts.backplane.start();
+  await parts.serviceRedis?.start();
   await parts.eventsOut.start();
   await app.listen(0, '127.0.0.1');
-  for (const door of parts.doors) await door.start();
+  for (const door of parts.doors) await door.start(() => !edge.drain.draining);
   return {
     url: `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`,
     executor: app.get<Executor>(EXECUTOR),
@@ -38,6 +39,7 @@ export async function startInnerNode(env: NodeEnv = {}): Promise<InnerNode> {
       parts.typing.close();
       parts.tokens.close();
       parts.eventsOut.close();
+      parts.serviceRedis?.close();
       await parts.backplane.close();
     },
   };

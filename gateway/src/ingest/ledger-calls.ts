@@ -1,0 +1,41 @@
+import { GatewayError } from '@streamgate/protocol/errors';
+import { metrics } from '../ops/metrics.js';
+import type { Consumer, Deed } from './ledger.js';
+
+/** Deeds -> the arguments that `ledger-scripts.ts` describes. */
+export function argumentsOf(
+  deeds: readonly Deed[],
+  consumer: Consumer | undefined,
+  windowSeconds: number,
+  doneKey: (key: string) => string,
+): (string | number)[] {
+  const { leaseKey = '', token = '', stream = '', group = '' } = consumer ?? {};
+  const args: (string | number)[] = [leaseKey, token, stream, group, windowSeconds, deeds.length];
+  for (const { entry = '', once, acts, inbox } of deeds) {
+    args.push(entry, once ? doneKey(once.key) : '', once?.digest ?? '', acts.length);
+    if (!inbox) args.push(0);
+    else {
+      const { users, namespace, tag, payload, expiresAt = 0 } = inbox;
+      args.push(users.length, namespace, tag, payload, expiresAt);
+      for (const user of users) args.push(user);
+    }
+  }
+  return args;
+}
+
+/** What a script said of a deed; `done` of the first of two steps: it is to be done. */
+export interface Said {
+  readonly verdict: 'done' | 'duplicate' | 'conflict' | 'settled';
+  readonly inboxed: number;
+}
+
+/** @throws GatewayError `lease_lost` */
+export function saidIn(answer: unknown): Said[] {
+  if (answer === 'lost') throw new GatewayError('lease_lost');
+  const [dropped, ...flat] = answer as [number, ...(Said['verdict'] | number)[]];
+  if (dropped > 0) metrics.inboxDropped.add('', dropped);
+  return Array.from({ length: flat.length / 2 }, (_, index) => ({
+    verdict: flat[2 * index] as Said['verdict'],
+    inboxed: flat[2 * index + 1] as number,
+  }));
+}

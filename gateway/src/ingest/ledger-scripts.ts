@@ -1,0 +1,116 @@
+/**
+ * What the ledgers ask of Redis. Arguments stand in `args`: lease key, token, stream, group (empty
+ * without a consumer), seconds for which ids are remembered, number of deeds; then for each deed entry,
+ * key and digest of its id (empty: none), number of acts, number of users whose inbox keeps it and, if
+ * any, namespace, tag, payload, expiry (ms, 0: none) and the users.
+ */
+const HEAD = `
+local position = 0
+local function take()
+  position = position + 1
+  return args[position]
+end
+local lease, token, stream, group = take(), take(), take(), take()
+local window, count = take(), tonumber(take())
+local answer = { 0 }
+local newest
+
+-- Takes a deed's part for inboxes; returns in how many it lies.
+local function keep(wanted)
+  local users = tonumber(take())
+  if users == 0 then return 0 end
+  local namespace, tag, payload, expires = take(), take(), take(), tonumber(take())
+  for _ = 1, users do
+    local user = take()
+    if wanted then
+      local _, dropped = inbox_append(namespace, user, tag, payload, expires)
+      answer[1] = answer[1] + (dropped or 0)
+    end
+  end
+  return users
+end
+`;
+
+/**
+ * Defines `trim(stream, group, newest)`: takes what was acknowledged off the stream, `newest` the last
+ * of it. So the first entry of a stream is always the oldest that was not executed.
+ */
+export const TRIM = `
+local function trim(stream, group, newest)
+  local pending = redis.pcall('XPENDING', stream, group)
+  if pending.err then return end
+  local ms, number = string.match(newest, '^(%d+)-(%d+)$')
+  redis.call('XTRIM', stream, 'MINID', pending[2] or string.format('%s-%.0f', ms, number + 1))
+end
+`;
+
+/** Refuses a node that lost its lease, before anything is done. */
+const FENCE = `
+if lease ~= '' and redis.call('GET', lease) ~= token then return 'lost' end
+`;
+
+/**
+ * All in one: for each deed looks whether it was done, publishes, keeps, records, acknowledges.
+ * Answers `lost`, or the number of events that fell out of inboxes and for each deed what became of
+ * it and in how many inboxes it lies: `done`, `duplicate`, `conflict`, or `settled` when its entry was
+ * acknowledged before.
+ */
+export const SETTLE = `${HEAD}${FENCE}${TRIM}
+local act = 0
+for _ = 1, count do
+  local entry, once, digest, acts = take(), take(), take(), tonumber(take())
+  local known = once ~= '' and redis.call('GET', once)
+  local verdict = 'done'
+  if known and known ~= digest then
+    verdict = 'conflict'
+  elseif entry ~= '' and redis.call('XACK', stream, group, entry) == 0 then
+    verdict = 'settled'
+  elseif known then
+    verdict = 'duplicate'
+  end
+  local inboxed = keep(verdict == 'done')
+  if verdict == 'done' then
+    for number = act + 1, act + acts do publish(number) end
+    if once ~= '' then redis.call('SET', once, digest, 'EX', window) end
+  end
+  if entry ~= '' and (verdict == 'done' or verdict == 'duplicate') then newest = entry end
+  act = act + acts
+  answer[#answer + 1] = verdict
+  answer[#answer + 1] = inboxed
+end
+if newest then trim(stream, group, newest) end
+return answer
+`;
+
+/** The first of two steps: as `SETTLE`, but nothing is published, recorded or acknowledged. */
+export const BEGIN = `${HEAD}${FENCE}
+for _ = 1, count do
+  local entry, once, digest = take(), take(), take()
+  take()
+  local known = once ~= '' and redis.call('GET', once)
+  local verdict = 'done'
+  if known and known ~= digest then
+    verdict = 'conflict'
+  elseif entry ~= '' and #redis.call('XPENDING', stream, group, entry, entry, 1) == 0 then
+    verdict = 'settled'
+  elseif known then
+    verdict = 'duplicate'
+  end
+  answer[#answer + 1] = verdict
+  answer[#answer + 1] = keep(verdict == 'done')
+end
+return answer
+`;
+
+/** The second: records and acknowledges what was done, whoever has the lease by now. */
+export const END = `${HEAD}${TRIM}
+for _ = 1, count do
+  local entry, once, digest = take(), take(), take()
+  take()
+  keep(false)
+  if once ~= '' then redis.call('SET', once, digest, 'EX', window) end
+  if entry ~= '' and redis.call('XACK', stream, group, entry) == 1 then newest = entry end
+end
+if newest then trim(stream, group, newest) end
+return answer
+`;

@@ -1,0 +1,131 @@
+import type { Redis } from 'ioredis';
+import { GatewayError } from '@streamgate/protocol/errors';
+import { LinkFault, within } from '../../backplane/redis-link.js';
+import type { RedisConnect } from '../../backplane/redis-options.js';
+import type { Consumer } from '../ledger.js';
+import type { PartitionScript } from './partition-scripts.js';
+import { defineScripts, runScript } from './run-script.js';
+
+/** An entry of the stream: fields and values in turn. */
+export interface Entry {
+  readonly id: string;
+  readonly fields: readonly string[];
+}
+
+/** What the reader of a partition goes by. */
+export interface Place {
+  readonly stream: string;
+  readonly group: string;
+  readonly consumer: string;
+  readonly leaseKey: string;
+  readonly historyKey: string;
+  /** The lease's token without its epoch. */
+  readonly base: string;
+}
+
+/** Entries of one read; as many as the mailbox takes in one call. */
+export const BATCH = 64;
+/** How long Redis holds a connection on which nothing comes. */
+const BLOCK_MS = 1000;
+
+type RawEntry = [id: string, fields: string[]];
+
+/**
+ * Reads a partition on a connection of its own. Every read checks the lease in the same step, so that
+ * who has lost it takes nothing away from who has it.
+ */
+export class PartitionReader {
+  private readonly redis: Redis;
+  private epoch = 0;
+
+  constructor(
+    connect: RedisConnect,
+    private readonly place: Place,
+    private readonly timeoutMs: number,
+  ) {
+    this.redis = connect('reader');
+    // The calls that fail say so, and the link knows that Redis is away.
+    this.redis.on('error', () => undefined);
+    defineScripts(this.redis);
+  }
+
+  /** For what is executed of what was read since the last `begin`. */
+  get consumer(): Consumer {
+    const { stream, group, leaseKey, base } = this.place;
+    return { stream, group, leaseKey, token: `${base}/${this.epoch}` };
+  }
+
+  /**
+   * Begins anew: calls of before that Redis has not come to yet are refused.
+   * @returns pages of what was given out and not acknowledged, in order
+   * @throws GatewayError `lease_lost`, `backplane_unavailable`
+   */
+  async *begin(): AsyncGenerator<{ entries: Entry[]; deleted: number }> {
+    this.epoch++;
+    const { stream, group, consumer, leaseKey, base } = this.place;
+    let from = '0-0';
+    do {
+      const args = [base, this.epoch, group, consumer, from, BATCH];
+      const answer = await this.run('claim', [leaseKey, stream], args);
+      const [next, entries, deleted] = answer as [string, RawEntry[], string[]];
+      yield { entries: entries.map(entryOf), deleted: deleted.length };
+      from = next;
+    } while (from !== '0-0');
+  }
+
+  /**
+   * What nobody was given yet, at once.
+   * @returns `last`: when there is nothing, the last entry that there ever was
+   * @throws GatewayError as `begin`; after `backplane_unavailable` begin anew
+   */
+  async read(): Promise<{ history: string; entries: Entry[]; last: string }> {
+    const { stream, group, consumer, leaseKey, historyKey } = this.place;
+    const args = [this.consumer.token, group, consumer, BATCH];
+    const answer = await this.run('read', [leaseKey, stream, historyKey], args);
+    if (answer === 'no group') throw unavailable('the consumer group is gone');
+    const [history, entries, last] = answer as [string, RawEntry[], string];
+    return { history, entries: entries.map(entryOf), last };
+  }
+
+  /** Resolves when there is an entry behind this one, or after a while. */
+  async ring(last: string): Promise<void> {
+    const { stream } = this.place;
+    await this.limited(
+      BLOCK_MS,
+      this.redis.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', stream, last),
+    );
+  }
+
+  /** @throws GatewayError `lease_lost`, `backplane_unavailable` */
+  async run(
+    script: PartitionScript,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    const answer = await this.limited(0, runScript(this.redis, script, keys, args));
+    if (answer === 'lost') throw new GatewayError('lease_lost');
+    return answer;
+  }
+
+  close(): void {
+    this.redis.disconnect();
+  }
+
+  /** A call without an answer is given up together with its connection. */
+  private async limited<T>(extraMs: number, call: Promise<T>): Promise<T> {
+    try {
+      return await within(extraMs + this.timeoutMs, call);
+    } catch (thrown) {
+      if (thrown instanceof LinkFault) this.redis.disconnect(true);
+      throw unavailable(thrown);
+    }
+  }
+}
+
+function entryOf([id, fields]: RawEntry): Entry {
+  return { id, fields };
+}
+
+function unavailable(cause: unknown): GatewayError {
+  return new GatewayError('backplane_unavailable', undefined, { cause });
+}

@@ -1,0 +1,245 @@
+import { TRIM } from '../ledger-scripts.js';
+
+/**
+ * What the stream door asks of Redis. A lease holds the token of the reader that has it:
+ * `<node>/<acquisition>/<epoch>`. The epoch grows whenever the reader begins anew, so that a call of
+ * its own that was given up on finds itself refused; who renews or releases goes by what is before it.
+ */
+const COMMON = `
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function holds(lease, base)
+  local token = redis.call('GET', lease)
+  return token and string.sub(token, 1, #base + 1) == base .. '/'
+end
+
+-- When the oldest entry was written that was not executed, in ms; nil: there is none.
+local function oldest(stream)
+  local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+  return first and tonumber(string.match(first[1], '^%d+'))
+end
+`;
+
+/**
+ * Makes the number of partitions known. Keys: partitions, highest, history. Arguments: the number.
+ */
+const PUBLISH = `${COMMON}
+local partitions, highest, history = unpack(KEYS)
+local wanted = tonumber(ARGV[1])
+local before = tonumber(redis.call('GET', partitions) or wanted)
+if redis.call('EXISTS', history) == 0 then redis.call('SET', history, '0:' .. before) end
+if before ~= wanted then
+  redis.call('APPEND', history, string.format(' %.0f:%d', now_ms(), wanted))
+end
+redis.call('SET', partitions, wanted)
+local most = math.max(tonumber(redis.call('GET', highest) or 0), before, wanted)
+redis.call('SET', highest, most)
+return most
+`;
+
+/**
+ * A node's turn: it says that it lives, renews the leases that it holds, takes those that are free
+ * while nobody has fewer, and is told which to give up: one while somebody has two fewer, all when it
+ * does not take part.
+ * Keys: nodes, partitions, highest, history. Arguments: node, whether it takes part, ms for which it
+ * lives, ms of a lease, token for new leases, how lease keys and streams begin, ms within which
+ * writers follow a new number, pairs of partition and token without epoch.
+ * Answers the time, history, and lists: lost, taken, to be released; then for each
+ * partition executed here number, entries, and ms since the oldest was written.
+ */
+const TEND = `${COMMON}
+local nodes, partitions, highest, history = unpack(KEYS)
+local node, takes_part, lives, lasts, token, lease_base, stream_base, lag = unpack(ARGV, 1, 8)
+lives, lasts, lag = tonumber(lives), tonumber(lasts), tonumber(lag)
+local now = now_ms()
+redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now)
+if takes_part == '1' then redis.call('ZADD', nodes, now + lives, node) else redis.call('ZREM', nodes, node) end
+
+local function lease_of(index) return lease_base .. index end
+local function stream_of(index)
+  return index == 0 and stream_base or stream_base .. ':' .. index
+end
+
+-- Partitions whose number is no longer in use are executed until they are empty.
+local number = tonumber(redis.call('GET', partitions) or 1)
+local most = math.max(number, tonumber(redis.call('GET', highest) or 1))
+local active, is_active = {}, {}
+local first
+for index = 0, most - 1 do
+  local stream = stream_of(index)
+  local begins = oldest(stream)
+  if begins and (not first or begins < first) then first = begins end
+  if index < number or begins then
+    active[#active + 1] = index
+    is_active[index] = { redis.call('XLEN', stream), begins and math.max(0, now - begins) or 0 }
+  end
+end
+
+-- A number that nobody goes by any more is forgotten when nothing is left of its time.
+local told = redis.call('GET', history) or '0:' .. number
+local settled = math.min(now, first or now) - lag
+while true do
+  local ended = tonumber(string.match(told, '^%S+ (%d+):'))
+  if not ended or ended >= settled then break end
+  told = string.match(told, '^%S+ (.*)$')
+end
+redis.call('SET', history, told)
+
+local lost, taken, given, held = {}, {}, {}, {}
+for at = 9, #ARGV, 2 do
+  local index = tonumber(ARGV[at])
+  if holds(lease_of(index), ARGV[at + 1]) then
+    redis.call('PEXPIRE', lease_of(index), lasts)
+    held[#held + 1] = index
+  else
+    lost[#lost + 1] = index
+  end
+end
+
+local counts, free = {}, {}
+for _, living in ipairs(redis.call('ZRANGE', nodes, 0, -1)) do counts[living] = 0 end
+for _, index in ipairs(active) do
+  local holder = redis.call('GET', lease_of(index))
+  if holder then
+    local owner = string.match(holder, '^[^/]+')
+    if counts[owner] then counts[owner] = counts[owner] + 1 end
+  else
+    free[#free + 1] = index
+  end
+end
+local function fewest()
+  local least
+  for _, count in pairs(counts) do
+    if not least or count < least then least = count end
+  end
+  return least or 0
+end
+if takes_part == '1' then
+  for _, index in ipairs(free) do
+    if counts[node] <= fewest() then
+      redis.call('SET', lease_of(index), token .. '/0', 'PX', lasts)
+      counts[node] = counts[node] + 1
+      taken[#taken + 1] = index
+    end
+  end
+end
+for _, index in ipairs(held) do
+  if takes_part ~= '1' or not is_active[index] then
+    given[#given + 1] = index
+  elseif #given == 0 and counts[node] > fewest() + 1 then
+    given[#given + 1] = index
+  end
+end
+
+local answer = { now, told, lost, taken, given }
+for _, index in ipairs(held) do
+  local state = is_active[index] or { 0, 0 }
+  answer[#answer + 1] = index
+  answer[#answer + 1] = state[1]
+  answer[#answer + 1] = state[2]
+end
+return answer
+`;
+
+/** Keys: lease. Arguments: token without epoch. */
+const RELEASE = `${COMMON}
+if holds(KEYS[1], ARGV[1]) then return redis.call('DEL', KEYS[1]) end
+return 0
+`;
+
+/** Keys: nodes. Arguments: node. */
+const LEAVE = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
+
+/**
+ * Begins anew under the next epoch with what is pending, whoever it was given to.
+ * Keys: lease, stream. Arguments: token without epoch, epoch, group, consumer, entry to begin at,
+ * entries at most. Answers `lost`, or where to go on (`0-0`: all was seen), entries, entries that
+ * are gone from the stream.
+ */
+const CLAIM = `${COMMON}
+local lease, stream = unpack(KEYS)
+local base, epoch, group, consumer, from, most = unpack(ARGV)
+if not holds(lease, base) then return 'lost' end
+redis.call('SET', lease, base .. '/' .. epoch, 'KEEPTTL')
+local claimed = redis.pcall('XAUTOCLAIM', stream, group, consumer, 0, from, 'COUNT', most)
+if claimed.err then
+  -- From its beginning: what was executed is not in there any more.
+  redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
+  return { '0-0', {}, {} }
+end
+if claimed[1] == '0-0' then
+  for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+    if info[2] ~= consumer and info[4] == 0 then
+      redis.call('XGROUP', 'DELCONSUMER', stream, group, info[2])
+    end
+  end
+end
+return claimed
+`;
+
+/**
+ * Keys: lease, stream, history. Arguments: token, group, consumer, entries at most. Answers `lost`,
+ * `no group`, or history, new entries and, when there are none, the last entry that there ever was.
+ */
+const READ = `
+local lease, stream, history = unpack(KEYS)
+local token, group, consumer, most = unpack(ARGV)
+if redis.call('GET', lease) ~= token then return 'lost' end
+local reply = redis.pcall('XREADGROUP', 'GROUP', group, consumer, 'COUNT', most, 'STREAMS', stream, '>')
+if reply and reply.err then
+  if string.find(reply.err, 'NOGROUP', 1, true) then return 'no group' end
+  return reply
+end
+local told = redis.call('GET', history) or ''
+if reply and reply[1] then return { told, reply[1][2], '' } end
+local info = redis.call('XINFO', 'STREAM', stream)
+for index = 1, #info, 2 do
+  if info[index] == 'last-generated-id' then return { told, {}, info[index + 1] } end
+end
+`;
+
+/**
+ * Moves entries to the dead stream. Keys: lease, stream, dead stream. Arguments: token, group, most
+ * dead entries, then for each entry its id, number of texts, and the texts of the dead entry.
+ * Answers `lost`, or how many old dead entries went out.
+ */
+const BURY = `${TRIM}
+local lease, stream, dead = unpack(KEYS)
+local token, group, most = unpack(ARGV, 1, 3)
+if redis.call('GET', lease) ~= token then return 'lost' end
+local at, newest = 4, nil
+while at <= #ARGV do
+  local entry, count = ARGV[at], tonumber(ARGV[at + 1])
+  if redis.call('XACK', stream, group, entry) == 1 then
+    redis.call('XADD', dead, '*', unpack(ARGV, at + 2, at + 1 + count))
+    newest = entry
+  end
+  at = at + 2 + count
+end
+if not newest then return 0 end
+trim(stream, group, newest)
+return redis.call('XTRIM', dead, 'MAXLEN', '~', most)
+`;
+
+/** Keys: streams. Answers for each when the oldest entry was written, in ms; -1: it has none. */
+const OLDEST = `${COMMON}
+local answer = {}
+for number, stream in ipairs(KEYS) do answer[number] = oldest(stream) or -1 end
+return answer
+`;
+
+export const PARTITION_SCRIPTS = {
+  publish: PUBLISH,
+  tend: TEND,
+  release: RELEASE,
+  leave: LEAVE,
+  claim: CLAIM,
+  read: READ,
+  bury: BURY,
+  oldest: OLDEST,
+} as const;
+
+export type PartitionScript = keyof typeof PARTITION_SCRIPTS;

@@ -1,0 +1,216 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CommandInput } from '@streamgate/protocol/commands';
+import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
+import { commandOfEntry, fieldOf } from '@streamgate/protocol/stream';
+import { backoff } from '../../backplane/redis-options.js';
+import { log, repeated } from '../../ops/log.js';
+import { metrics } from '../../ops/metrics.js';
+import type { Executor } from '../execute.js';
+import type { Receipts } from '../receipts.js';
+import type { Burial, DeadLetters } from './dead-letters.js';
+import type { KeyMoves } from './key-moves.js';
+import { BATCH, type Entry, type PartitionReader } from './partition-reader.js';
+
+export interface PartitionParts {
+  readonly reader: PartitionReader;
+  readonly moves: KeyMoves;
+  readonly dead: DeadLetters;
+  readonly executor: Pick<Executor, 'executeAll'>;
+  readonly receipts: Receipts;
+  readonly commandMaxBytes: number;
+  /** Whether other nodes can be reached: a failure meanwhile is nobody's fault. */
+  readonly isUp: () => boolean;
+  /** Resolves when this node has delivered what was published before. */
+  readonly caughtUp: () => Promise<void>;
+  /** By how much Redis' clock is ahead of this node's, in ms. */
+  readonly clockAhead: () => number;
+}
+
+/** What is executed at once at most, in bytes, unless it is a single entry. */
+const BYTES_MAX = 256 * 1024;
+/** An entry that failed so often while all was well is given up. */
+const ATTEMPTS_MAX = 8;
+/** Batches after which the door waits for this node's own delivery of those before. */
+const PACE = 16;
+/** How often it is looked whether another partition has come far enough, in ms. */
+const LOOK_MS = 10;
+
+/**
+ * Executes the entries of one partition in order, as long as this node has its lease. Whatever fails
+ * for a passing cause is read again from where it failed, so nothing overtakes it.
+ */
+export class Partition {
+  /** Resolves when nothing of it is being executed any more. */
+  readonly ended: Promise<void>;
+  private readonly stopping = Promise.withResolvers<void>();
+  private isStopping = false;
+  /** Entries that failed, and how often. */
+  private readonly attempts = new Map<string, number>();
+  /** Entries executed at once: one by one to find out which it is that fails. */
+  private size = BATCH;
+  private batches = 0;
+  private pace = Promise.resolve();
+
+  /** @param before it begins when this has resolved */
+  constructor(
+    readonly index: number,
+    private readonly parts: PartitionParts,
+    before: Promise<void>,
+  ) {
+    this.ended = before.then(() => this.run());
+  }
+
+  /** What is being executed is finished; what was only read is left for the next reader. */
+  stop(): Promise<void> {
+    this.isStopping = true;
+    this.stopping.resolve();
+    return this.ended;
+  }
+
+  private async run(): Promise<void> {
+    for (let failures = 0; !this.isStopping;) {
+      const executed = this.batches;
+      try {
+        await this.consume();
+      } catch (thrown) {
+        const error = toGatewayError(thrown);
+        if (error.code === 'lease_lost') break;
+        if (error.code !== 'backplane_unavailable')
+          repeated('stream door', 10_000, (more) => log.error({ err: error, more }, 'stream door'));
+        failures = this.batches > executed ? 1 : failures + 1;
+        await Promise.race([
+          delay(backoff(failures), undefined, { ref: false }),
+          this.stopping.promise,
+        ]);
+      }
+    }
+    this.parts.reader.close();
+  }
+
+  private async consume(): Promise<void> {
+    const { reader, moves } = this.parts;
+    for await (const { entries, deleted } of reader.begin()) {
+      metrics.streamDeleted.add('', deleted);
+      if (this.isStopping) return;
+      await this.execute(entries);
+    }
+    // The next batch is read while one is executed.
+    let ahead = this.readAhead();
+    while (!this.isStopping) {
+      const { history, entries, last } = await ahead;
+      moves.learn(history);
+      if (entries.length === 0) await Promise.race([reader.ring(last), this.stopping.promise]);
+      ahead = this.readAhead();
+      await this.execute(entries);
+    }
+  }
+
+  private readAhead(): ReturnType<PartitionReader['read']> {
+    const ahead = this.parts.reader.read();
+    // It is waited for when its turn comes, which a failure before it may prevent.
+    ahead.catch(() => undefined);
+    return ahead;
+  }
+
+  private async execute(entries: readonly Entry[]): Promise<void> {
+    let rest = entries;
+    while (rest.length > 0 && !this.isStopping) {
+      const ready = await this.parts.moves.ready(rest.slice(0, this.size));
+      if (ready === 0) {
+        await delay(LOOK_MS);
+        continue;
+      }
+      const part = withinBytes(rest.slice(0, ready));
+      await this.settle(part);
+      rest = rest.slice(part.length);
+      this.batches++;
+      if (this.batches % PACE > 0) continue;
+      await this.pace;
+      this.pace = this.parts.caughtUp();
+    }
+  }
+
+  private async settle(entries: readonly Entry[]): Promise<void> {
+    const refused: Burial[] = [];
+    const commands: { entry: Entry; input: CommandInput }[] = [];
+    for (const entry of entries)
+      try {
+        commands.push({ entry, input: commandOfEntry(entry.fields, this.parts.commandMaxBytes) });
+      } catch (thrown) {
+        const error = toGatewayError(thrown);
+        metrics.commands.add(error.code);
+        refused.push({ entry, error });
+      }
+    await this.tellRefused(refused);
+    const passing: Burial[] = [];
+    const outcomes = await this.executeAll(commands);
+    for (const [index, { entry }] of commands.entries()) {
+      const error = outcomes[index];
+      if (!(error instanceof GatewayError)) this.attempts.delete(entry.id);
+      else if (!error.retryable || this.isGivenUp(entry, error)) refused.push({ entry, error });
+      else passing.push({ entry, error });
+    }
+    if (refused.length > 0) await this.parts.dead.bury(refused);
+    const [first] = passing;
+    if (first) throw first.error;
+    if (this.attempts.size === 0) this.size = BATCH;
+  }
+
+  /** A failure of several entries at once says nothing of any: they are tried one by one then. */
+  private async executeAll(
+    commands: readonly { entry: Entry; input: CommandInput }[],
+  ): Promise<readonly unknown[]> {
+    if (commands.length === 0) return [];
+    const { executor, reader, clockAhead } = this.parts;
+    const items = commands.map(({ entry: { id }, input }) => ({
+      input,
+      entry: id,
+      writtenAt: Number.parseInt(id, 10) - clockAhead(),
+    }));
+    try {
+      return await executor.executeAll(items, { door: 'stream' }, reader.consumer);
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      const [only, other] = commands;
+      if (error.code === 'lease_lost') throw error;
+      if (!other && this.isGivenUp(only!.entry, error)) return [error];
+      if (this.parts.isUp()) this.size = 1;
+      throw error;
+    }
+  }
+
+  private isGivenUp({ id }: Entry, error: GatewayError): boolean {
+    if (!this.parts.isUp()) return false;
+    const attempts = (this.attempts.get(id) ?? 0) + 1;
+    if (attempts < ATTEMPTS_MAX) {
+      this.attempts.set(id, attempts);
+      return false;
+    }
+    this.attempts.delete(id);
+    log.error({ entry: id, code: error.code, attempts }, 'a command is given up');
+    return true;
+  }
+
+  /** Who wants a receipt gets one also for what is no command. */
+  private async tellRefused(refused: readonly Burial[]): Promise<void> {
+    if (refused.length === 0) return;
+    const asked = refused.map(({ entry: { id, fields } }) => ({
+      input: { receipt: fieldOf(fields, 'receipt'), id: fieldOf(fields, 'id') },
+      entry: id,
+    }));
+    await this.parts.receipts.write(
+      asked,
+      refused.map(({ error }) => error),
+    );
+  }
+}
+
+/** The first entries, as many as go in one call; one at least. */
+function withinBytes(entries: readonly Entry[]): readonly Entry[] {
+  let bytes = 0;
+  for (const [index, { fields }] of entries.entries()) {
+    for (const text of fields) bytes += text.length;
+    if (index > 0 && bytes > BYTES_MAX) return entries.slice(0, index);
+  }
+  return entries;
+}

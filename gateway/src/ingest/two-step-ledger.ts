@@ -1,0 +1,68 @@
+import type { Redis } from 'ioredis';
+import { GatewayError } from '@streamgate/protocol/errors';
+import type { Backplane } from '../backplane/backplane.js';
+import type { RedisLink } from '../backplane/redis-link.js';
+import type { Config } from '../config.js';
+import { ingestKeys } from './ingest-keys.js';
+import { argumentsOf, saidIn } from './ledger-calls.js';
+import { BEGIN, END } from './ledger-scripts.js';
+import { type Consumer, type Deed, type Ledger, type Verdict, performAll } from './ledger.js';
+
+type Step = 'begin' | 'end';
+
+/**
+ * Where acting is another call than recording: what dies between the two has commands executed again
+ * that were executed, never the other way round.
+ */
+export class TwoStepLedger implements Ledger {
+  private readonly keys: ReturnType<typeof ingestKeys>;
+
+  /** @param inboxLua defines `inbox_append` */
+  constructor(
+    private readonly backplane: Backplane,
+    private readonly link: RedisLink,
+    private readonly config: Pick<Config, 'redisPrefix' | 'idempotencySeconds'>,
+    inboxLua: string,
+  ) {
+    this.keys = ingestKeys(config.redisPrefix);
+    const lua = { begin: BEGIN, end: END };
+    for (const [step, body] of Object.entries(lua))
+      link.redis.defineCommand(`ledger:${step}`, {
+        numberOfKeys: 0,
+        lua: `local args = ARGV\n${inboxLua}${body}`,
+      });
+  }
+
+  async settle(deeds: readonly Deed[], consumer?: Consumer): Promise<Verdict[]> {
+    const said = saidIn(await this.run('begin', deeds, consumer));
+    const wanted = deeds.filter((_, index) => said[index]!.verdict === 'done');
+    const performed = await performAll(this.backplane, wanted);
+    const verdicts: Verdict[] = [];
+    const settled: Deed[] = [];
+    let next = 0;
+    for (const [index, { verdict, inboxed }] of said.entries()) {
+      const { entry, once } = deeds[index]!;
+      const acknowledged = { ...(entry !== undefined && { entry }), acts: [] };
+      if (verdict === 'conflict') verdicts.push(new GatewayError('idempotency_conflict'));
+      else if (verdict === 'settled') verdicts.push({ outcome: 'done', inboxed });
+      else if (verdict === 'duplicate') {
+        verdicts.push({ outcome: 'duplicate' });
+        settled.push(acknowledged);
+      } else {
+        const done = performed[next++]!;
+        const isDone = 'outcome' in done && done.outcome === 'done';
+        verdicts.push(isDone ? { ...done, inboxed } : done);
+        if (isDone) settled.push({ ...acknowledged, ...(once && { once }) });
+      }
+    }
+    if (settled.some(({ entry, once }) => entry ?? once)) await this.run('end', settled, consumer);
+    return verdicts;
+  }
+
+  /** @throws GatewayError `backplane_unavailable` */
+  private run(step: Step, deeds: readonly Deed[], consumer: Consumer | undefined) {
+    const args = argumentsOf(deeds, consumer, this.config.idempotencySeconds, this.keys.done);
+    type Scripts = Redis & Record<string, (...args: unknown[]) => Promise<unknown>>;
+    return this.link.call((redis) => (redis as Scripts)[`ledger:${step}`]!(...args));
+  }
+}
