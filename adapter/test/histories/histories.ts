@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Kind } from '../candidates.ts';
+import type { Fault } from './judge.ts';
 import { type History, run } from './run.ts';
 
 const help = `Writes numbered events over three node processes while sessions come and go, nodes are killed and stopped
@@ -29,6 +30,9 @@ const { values: options } = parseArgs({
   },
 });
 
+/** Faults of which the story is told. */
+const MOST = 5;
+
 if (options.help) console.log(help);
 else await main();
 
@@ -45,13 +49,22 @@ async function main(): Promise<void> {
     });
     histories.push(history);
     console.log(`\n${table(history)}\n`);
+    for (const fault of history.faults.slice(0, MOST)) console.error(told(fault));
   }
   const file = resolve(options.json);
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify({ seed: options.seed, histories }, null, 2)}\n`);
+  const numbers = (key: string, value: unknown) => (key === 'faults' ? undefined : value);
+  await writeFile(file, `${JSON.stringify(histories, numbers, 2)}\n`);
   const ours = histories.find(({ kind }) => kind === 'mailbox');
   if (ours && ours.total.lost + ours.total.doubled + ours.total.outOfOrder > 0)
     process.exitCode = 1;
+}
+
+function told({ what, event, phase, life }: Fault): string {
+  const at = life.received.indexOf(event);
+  const around = at === -1 ? [] : life.received.slice(Math.max(0, at - 3), at + 4);
+  const line = `${what} in phase ${phase}: ${event}, received ${around.join(' ') || 'never'}`;
+  return [line, ...life.story.slice(-20)].join('\n  ');
 }
 
 function table({ kind, rows, total, seed, seconds }: History): string {
@@ -62,6 +75,9 @@ function table({ kind, rows, total, seed, seconds }: History): string {
       row.deliveries,
       row.returns,
       row.returns === 0 ? '' : `${((row.toldFalse / row.returns) * 100).toFixed(1)} %`,
+      Object.entries(row.causes)
+        .map(([cause, times]) => `${cause} ${times}`)
+        .join(', '),
       row.lost,
       row.doubled,
       row.outOfOrder,
@@ -70,8 +86,8 @@ function table({ kind, rows, total, seed, seconds }: History): string {
       .join(' | '),
   );
   return [
-    `| ${kind} | events | deliveries | returns | told false | lost | doubled | out of order |`,
-    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+    `| ${kind} | events | deliveries | returns | told false | because | lost | doubled | out of order |`,
+    '| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |',
     ...cells.map((cell) => `| ${cell} |`),
     '',
     `Lost, doubled and out of order among sessions told \`recovered: true\`; seed ${seed}, ${seconds} s.`,

@@ -7,14 +7,20 @@ const b = (number: number) => key(2, 0, number);
 
 function life(received: number[], more: Partial<Life> = {}): Life {
   const phases = received.map(() => 0);
-  return { rooms: new Set([0]), received, phases, owedFrom: 9, atEnd: false, ...more };
+  return { rooms: new Set([0]), received, phases, owedFrom: 9, story: [], atEnd: false, ...more };
 }
 
 function verdict(lives: Life[], more: Partial<Known> = {}) {
   const arrival = new Map<number, number>();
   for (const { received } of lives)
     for (const event of received) if (!arrival.has(event)) arrival.set(event, arrival.size);
-  const known = { accepted: new Set<number>(), locally: new Set<number>(), arrival, ...more };
+  const known = {
+    accepted: new Set<number>(),
+    locally: new Set<number>(),
+    elsewhere: new Set<number>(),
+    arrival,
+    ...more,
+  };
   const { lost, doubled, outOfOrder } = judge(lives, known, 1)[0]!;
   return { lost, doubled, outOfOrder };
 }
@@ -62,6 +68,14 @@ describe('judging', () => {
   test('owes nobody else what was delivered locally', () => {
     const locally = new Set([a(1)]);
     expect(verdict([life([a(0), a(1), a(2)]), life([a(0), a(2)])], { locally })).toEqual(clean);
+  });
+
+  test('owes everybody what was delivered locally and taken by Redis nevertheless', () => {
+    const more = { locally: new Set([a(1)]), elsewhere: new Set([a(1)]) };
+    expect(verdict([life([a(0), a(1), a(2)]), life([a(0), a(2)])], more)).toEqual({
+      ...clean,
+      lost: 1,
+    });
   });
 
   test('finds doubles', () => {

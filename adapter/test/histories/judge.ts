@@ -13,6 +13,8 @@ export interface Life {
   readonly phases: number[];
   /** Writers that began after it was in its rooms: it is owed their events from 0. */
   readonly owedFrom: number;
+  /** What it went through, for whoever looks for the reason of a fault. */
+  readonly story: string[];
   /** Whether it still lived when all was said and done: it is owed the last events too. */
   atEnd: boolean;
 }
@@ -21,8 +23,10 @@ export interface Life {
 export interface Known {
   /** Accepted by Redis. */
   readonly accepted: ReadonlySet<number>;
-  /** Delivered to the sessions of one node because Redis was away: nobody else is owed them. */
+  /** Delivered to the sessions of one node because Redis was away: nobody else is owed them, unless … */
   readonly locally: ReadonlySet<number>;
+  /** … Redis had taken them nevertheless: somebody received them over another node. */
+  readonly elsewhere: ReadonlySet<number>;
   /** The order in which events first came to anybody. */
   readonly arrival: ReadonlyMap<number, number>;
 }
@@ -34,18 +38,34 @@ export interface Verdict {
   outOfOrder: number;
 }
 
+/** One thing that went wrong, for whoever looks for the reason. */
+export interface Fault {
+  readonly what: 'lost' | 'doubled' | 'out of order';
+  readonly event: number;
+  readonly phase: number;
+  readonly life: Life;
+}
+
 const ROOM = 1e7;
 const WRITER = 1e9;
 
 export const key = (writer: number, room: number, number: number) =>
   writer * WRITER + room * ROOM + number;
 const roomOf = (event: number) => Math.floor((event % WRITER) / ROOM);
-const writerOf = (event: number) => Math.floor(event / WRITER);
+export const writerOf = (event: number) => Math.floor(event / WRITER);
 /** The same for all events of one writer in one room. */
 const lineOf = (event: number) => event - (event % ROOM);
 
-/** @returns one verdict for each phase */
-export function judge(lives: readonly Life[], known: Known, phases: number): Verdict[] {
+/**
+ * @param found is told of each fault
+ * @returns one verdict for each phase
+ */
+export function judge(
+  lives: readonly Life[],
+  known: Known,
+  phases: number,
+  found: (fault: Fault) => void = () => undefined,
+): Verdict[] {
   const verdicts = Array.from({ length: phases }, () => ({
     deliveries: 0,
     lost: 0,
@@ -57,7 +77,8 @@ export function judge(lives: readonly Life[], known: Known, phases: number): Ver
   for (const { received } of lives) for (const event of received) existed.add(event);
   for (const event of existed)
     if (event > (last.get(lineOf(event)) ?? -1)) last.set(lineOf(event), event);
-  const owed = (event: number) => existed.has(event) && !known.locally.has(event);
+  const owed = (event: number) =>
+    existed.has(event) && (!known.locally.has(event) || known.elsewhere.has(event));
 
   for (const life of lives) {
     const highest = new Map<number, number>();
@@ -72,6 +93,7 @@ export function judge(lives: readonly Life[], known: Known, phases: number): Ver
       verdict.deliveries++;
       if (seen.has(event)) {
         verdict.doubled++;
+        found({ what: 'doubled', event, phase, life });
         return;
       }
       seen.add(event);
@@ -80,7 +102,10 @@ export function judge(lives: readonly Life[], known: Known, phases: number): Ver
       if (before === undefined) {
         if (writerOf(event) >= life.owedFrom) expect(line, event, phase);
       } else if (event < before) {
-        if (missing.delete(event)) verdict.outOfOrder++;
+        if (missing.delete(event)) {
+          verdict.outOfOrder++;
+          found({ what: 'out of order', event, phase, life });
+        }
         return;
       } else expect(before + 1, event, phase);
       highest.set(line, event);
@@ -92,9 +117,15 @@ export function judge(lives: readonly Life[], known: Known, phases: number): Ver
           if (before !== undefined) expect(before + 1, end + 1, phases - 1);
           else if (writerOf(line) >= life.owedFrom) expect(line, end + 1, phases - 1);
         }
-    for (const phase of missing.values()) verdicts[phase]!.lost++;
+    for (const [event, phase] of missing) {
+      verdicts[phase]!.lost++;
+      found({ what: 'lost', event, phase, life });
+    }
   }
-  for (const phase of contradictions(lives, known)) verdicts[phase]!.outOfOrder++;
+  for (const { phase, event, life } of contradictions(lives, known)) {
+    verdicts[phase]!.outOfOrder++;
+    found({ what: 'out of order', event, phase, life });
+  }
   return verdicts;
 }
 
@@ -102,9 +133,11 @@ export function judge(lives: readonly Life[], known: Known, phases: number): Ver
  * Deliveries that a session had in another order than another session of the room, beside those that
  * break the writer's own order. The order in which events first came to anybody is taken for the
  * right one; where a session differs, another one must have had the two the other way round.
- * @returns the phase of each
  */
-function contradictions(lives: readonly Life[], { locally, arrival }: Known): number[] {
+function contradictions(
+  lives: readonly Life[],
+  { locally, arrival }: Known,
+): { phase: number; event: number; life: Life }[] {
   const rooms = new Map<number, Map<Life, number[]>>();
   const phaseOf = new Map<Life, Map<number, number>>();
   for (const life of lives) {
@@ -121,7 +154,7 @@ function contradictions(lives: readonly Life[], { locally, arrival }: Known): nu
       else sequences.set(life, [event]);
     });
   }
-  const found: number[] = [];
+  const found: { phase: number; event: number; life: Life }[] = [];
   for (const sequences of rooms.values()) {
     const places = new Map<Life, Map<number, number>>();
     const placesOf = (life: Life) => {
@@ -145,7 +178,7 @@ function contradictions(lives: readonly Life[], { locally, arrival }: Known): nu
           const b = where.get(second);
           return a !== undefined && b !== undefined && b < a;
         });
-        if (opposed) found.push(phaseOf.get(life)!.get(second)!);
+        if (opposed) found.push({ phase: phaseOf.get(life)!.get(second)!, event: second, life });
       }
   }
   return found;

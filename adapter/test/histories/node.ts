@@ -33,6 +33,8 @@ export type Told =
   | { accepted: number[] }
   /** Redis did not say so, and they were delivered to this node's own sessions instead. */
   | { locally: number[] }
+  /** Why a session that came back was told `recovered: false` (ours only). */
+  | { unrecovered: string }
   | { stopped: true }
   | { emitted: number };
 
@@ -53,6 +55,8 @@ process.on('message', (order: Order) => {
 });
 process.once('disconnect', () => process.exit());
 setInterval(report, REPORT_MS).unref();
+node.candidate.mailbox?.on('unrecovered', (why) => tell({ unrecovered: why }));
+node.candidate.mailbox?.on('fault', (fault) => console.error(fault));
 tell({ listening: node.url, pid: process.pid });
 
 class Writing {

@@ -9,6 +9,10 @@ const program = fileURLToPath(new URL('node.ts', import.meta.url));
 export class NodeProcess {
   /** `http://127.0.0.1:<port>` */
   url = '';
+  /** Of its process, as what it prints begins. */
+  get name(): string {
+    return String(this.child.pid);
+  }
   alive = true;
   stopped = false;
   private readonly child: ChildProcess;

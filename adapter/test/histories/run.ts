@@ -1,6 +1,6 @@
 import { type TestRedis, startRedis } from '../../../gateway/test/redis.ts';
 import { type CandidateOptions, type Kind, until } from '../candidates.ts';
-import { type Known, type Life, type Verdict, judge, key } from './judge.ts';
+import { type Fault, type Known, type Life, type Verdict, judge, key, writerOf } from './judge.ts';
 import type { Told } from './node.ts';
 import { type Phase, phases } from './phases.ts';
 import { NodeProcess } from './process.ts';
@@ -21,6 +21,8 @@ export interface Row extends Verdict {
   /** Sessions that came back, and how many of them were told `recovered: false`. */
   returns: number;
   toldFalse: number;
+  /** How often the nodes said why (ours only); who gave up before the answer is among them. */
+  causes: Record<string, number>;
 }
 
 export interface History {
@@ -29,6 +31,7 @@ export interface History {
   seconds: number;
   rows: Row[];
   total: Row;
+  faults: Fault[];
 }
 
 const NODES = 3;
@@ -47,6 +50,8 @@ export class Running implements World {
   private readonly lives: Life[] = [];
   private readonly accepted = new Set<number>();
   private readonly locally = new Set<number>();
+  private readonly elsewhere = new Set<number>();
+  private readonly causes: Record<string, number>[];
   private readonly arrival = new Map<number, number>();
   private readonly published: number[];
   private readonly returns: number[];
@@ -62,14 +67,16 @@ export class Running implements World {
     this.script = phases(plan.quick);
     const zeros = () => this.script.map(() => 0);
     [this.published, this.returns, this.toldFalse] = [zeros(), zeros(), zeros()];
+    this.causes = this.script.map(() => ({}));
   }
 
   nodes = (): NodeProcess[] => this.all.filter(({ alive }) => alive);
   phase = (): number => this.current;
   nextWriter = (): number => this.writers;
   began = (life: Life): void => void this.lives.push(life);
-  arrived(event: number): void {
+  arrived(event: number, node: NodeProcess | undefined): void {
     if (!this.arrival.has(event)) this.arrival.set(event, this.arrival.size);
+    if (node && this.writerOf.get(node)!.writer !== writerOf(event)) this.elsewhere.add(event);
   }
   cameBack(recovered: boolean): void {
     this.returns[this.current]!++;
@@ -159,20 +166,24 @@ export class Running implements World {
     if ('wrote' in told) this.published[this.current]! += told.wrote;
     if ('accepted' in told) add(told.accepted, this.accepted);
     if ('locally' in told) add(told.locally, this.locally);
+    if ('unrecovered' in told) count(this.causes[this.current]!, told.unrecovered, 1);
   }
 
   private result(seconds: number): History {
     const known: Known = {
       accepted: this.accepted,
       locally: this.locally,
+      elsewhere: this.elsewhere,
       arrival: this.arrival,
     };
-    const verdicts = judge(this.lives, known, this.script.length);
+    const faults: Fault[] = [];
+    const verdicts = judge(this.lives, known, this.script.length, (fault) => faults.push(fault));
     const rows = this.script.map(({ name }, index) => ({
       phase: name,
       published: this.published[index]!,
       returns: this.returns[index]!,
       toldFalse: this.toldFalse[index]!,
+      causes: this.causes[index]!,
       ...verdicts[index]!,
     }));
     const total = rows.reduce((sum, row) => ({
@@ -180,13 +191,24 @@ export class Running implements World {
       published: sum.published + row.published,
       returns: sum.returns + row.returns,
       toldFalse: sum.toldFalse + row.toldFalse,
+      causes: added(sum.causes, row.causes),
       deliveries: sum.deliveries + row.deliveries,
       lost: sum.lost + row.lost,
       doubled: sum.doubled + row.doubled,
       outOfOrder: sum.outOfOrder + row.outOfOrder,
     }));
-    return { kind: this.plan.kind, seed: this.plan.seed, seconds, rows, total };
+    return { kind: this.plan.kind, seed: this.plan.seed, seconds, rows, total, faults };
   }
+}
+
+function count(causes: Record<string, number>, cause: string, times: number): void {
+  causes[cause] = (causes[cause] ?? 0) + times;
+}
+
+function added(one: Record<string, number>, other: Record<string, number>): Record<string, number> {
+  const sum = { ...one };
+  for (const [cause, times] of Object.entries(other)) count(sum, cause, times);
+  return sum;
 }
 
 export function run(plan: Plan): Promise<History> {

@@ -10,7 +10,7 @@ export interface World {
   nextWriter(): number;
   random(): number;
   began(life: Life): void;
-  arrived(event: number): void;
+  arrived(event: number, node: NodeProcess | undefined): void;
   cameBack(recovered: boolean): void;
 }
 
@@ -27,6 +27,8 @@ export class Session {
   private leaving = false;
   /** The node it is connected to. */
   node: NodeProcess | undefined;
+  /** The node that it is connected to or tries to connect to. */
+  private at: NodeProcess | undefined;
 
   constructor(world: World, rooms: number[]) {
     this.world = world;
@@ -43,9 +45,10 @@ export class Session {
       const event = key(writer, room, number);
       this.life.received.push(event);
       this.life.phases.push(world.phase());
-      world.arrived(event);
+      world.arrived(event, this.at);
     });
-    this.socket.on('disconnect', () => {
+    this.socket.on('disconnect', (reason) => {
+      this.tell(`off: ${reason}`);
       this.node = undefined;
       if (!this.leaving && !this.connecting) void this.connect();
     });
@@ -70,8 +73,12 @@ export class Session {
         continue;
       }
       Object.assign(socket.io, { uri: node.url });
+      this.at = node;
       const before = this.life;
-      if (!(await this.try())) continue;
+      this.tell(`tries ${node.name}`);
+      const isIn = await this.try();
+      this.tell(isIn ? `in, recovered: ${socket.recovered}` : 'was not let in');
+      if (!isIn) continue;
       this.node = node;
       if (before) world.cameBack(socket.recovered);
       this.connecting = false;
@@ -90,6 +97,13 @@ export class Session {
     this.leaving = true;
     if (this.life) this.life.atEnd = atEnd && this.socket.connected;
     this.socket.disconnect();
+  }
+
+  private tell(what: string): void {
+    const { _lastOffset: offset } = this.socket as unknown as { _lastOffset?: string };
+    const { story, received } = this.life ?? {};
+    const last = received && `${received.length}: ${received.at(-1)}`;
+    story?.push(`${(performance.now() / 1000).toFixed(3)} ${what} (${last}, ${offset})`);
   }
 
   /** What it receives after `welcome` belongs to a new life, after a recovery to the old one. */
@@ -115,6 +129,7 @@ export class Session {
           received: [],
           phases: [],
           owedFrom: world.nextWriter(),
+          story: [],
           atEnd: false,
         };
         world.began(this.life);
