@@ -15,6 +15,7 @@ import { Recovery } from './recovery.js';
 import { Sessions } from './sessions.js';
 import type { Shard } from './shard.js';
 import { Shards } from './shards.js';
+import { Stoppage } from './stoppage.js';
 
 /** Longest time between two renewals of the lease, in ms. */
 const RENEW_MS = 1000;
@@ -30,6 +31,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   readonly recovery: Recovery;
   readonly delivery = new Delivery(this);
   readonly places = new Places(this);
+  private readonly stoppage: Stoppage;
   private readonly timer: NodeJS.Timeout;
   /** Messages of this node are counted. */
   private count = 0;
@@ -46,7 +48,9 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     this.window = (settings.recoverySeconds ?? 0) * 1000;
     const fault = (error: unknown) => this.emit('fault', error as Error);
     this.shards = new Shards(this, connects);
-    this.sessions = new Sessions(this.shards, () => this.window, fault);
+    this.stoppage = new Stoppage(settings.leaseMs);
+    const goneSince = () => this.stoppage.goneSince(this.proofMs);
+    this.sessions = new Sessions(this.shards, () => this.window, goneSince, fault);
     this.recovery = new Recovery(this, fault);
     const { leaseMs } = settings;
     this.timer = setInterval(() => this.renew(), Math.min(RENEW_MS, leaseMs / 3));
@@ -169,8 +173,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     if (message.kind === KIND.marker) return this.places.read(message);
     if (message.kind === KIND.cluster) this.obey(message, isSaid);
     else if (message.kind === KIND.notice) this.hear(message, isSaid);
-    else if (message.kind === KIND.moved)
-      this.recovery.movedAway(message.namespace, decodeValue(message) as never);
+    else if (message.kind === KIND.moved) this.recovery.movedAway(shard.index, place.id, message);
     else if (message.kind === KIND.question) shard.others.questions.asked(message);
     else if (message.kind === KIND.answer) shard.others.questions.answered(message);
   }
@@ -226,6 +229,8 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   }
 
   private renew(): void {
+    // Who has gone meanwhile is to be noticed before this node counts as having been there.
+    if (!this.stoppage.runs()) return;
     this.sessions.expire();
     for (const shard of this.shards.all) void shard.renew(this.window);
   }

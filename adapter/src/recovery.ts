@@ -1,9 +1,9 @@
 import type { Namespace } from 'socket.io';
-import { closeTransport } from './engine.js';
+import { anySocket, closeTransport } from './engine.js';
 import type { Membership, Past } from './history.js';
 import { sessionKey } from './keys.js';
 import { RedisAway } from './link.js';
-import { decodePacket } from './message.js';
+import { type Message, decodePacket, decodeValue } from './message.js';
 import { type Move, move } from './move.js';
 import type { MailboxNode } from './node.js';
 import {
@@ -18,6 +18,9 @@ import {
 } from './position.js';
 import type { Part } from './questions.js';
 import type { Shard } from './shard.js';
+
+/** How long it is waited between two looks at what somebody else is to finish first. */
+const AGAIN_MS = 20;
 
 /** An earlier session that may be continued. */
 export interface LostSession {
@@ -59,25 +62,25 @@ interface Passage {
 
 /** Gives lost sessions back: takes them from where they were and finds what they missed. */
 export class Recovery {
+  /** Sessions on their way here, and where in each mailbox they were last said to be elsewhere. */
+  private readonly arriving = new Map<string, Map<number, EntryId>>();
+
   constructor(
     private readonly node: MailboxNode,
     private readonly failed: (error: unknown) => void,
   ) {}
 
   /**
-   * Takes an earlier session, once: a second call with the same id gets undefined. A session that is
-   * taken and not continued is gone.
+   * Takes an earlier session, once: a second call with the same id waits for what becomes of the first
+   * one, as long as a call to Redis may take, and then gets undefined. A session that is taken and not
+   * continued is gone.
    * @returns undefined when unknown or too old, or while Redis is away; never rejects
    */
   async claim(namespace: string, pid: string): Promise<LostSession | undefined> {
     if (this.node.windowMs === 0) return undefined;
     this.node.shards.flush();
     try {
-      const { nodeId, windowMs, shards } = this.node;
-      const name = sessionKey(namespace, pid);
-      const args = [nodeId, name, windowMs];
-      const fields = (await shards.of(name).link.run('claim', args)) as string[] | null;
-      if (fields === null) return this.refuse(new Unrecoverable('unknown'));
+      const fields = await this.take(sessionKey(namespace, pid));
       const rooms: string[] = [];
       let id = '';
       let data = '{}';
@@ -113,16 +116,42 @@ export class Recovery {
     const kept = rooms.includes(lost.id) ? rooms : [...rooms, lost.id];
     const name = sessionKey(namespace, lost.pid);
     const { sessions } = this.node;
-    // The client has left it for the new connection.
-    const stale = this.socketOf(namespace, lost.id);
-    if (stale) closeTransport(stale);
-    sessions.hold(namespace, name, lost.id, kept);
-    this.node.shards.flush();
+    this.arriving.set(name, new Map());
     try {
+      await this.end(namespace, lost.id);
+      sessions.hold(namespace, name, lost.id, kept);
+      this.node.shards.flush();
       return await this.find(namespace, lost, after, kept);
     } catch (error) {
       sessions.discard(name);
       return this.refuse(error);
+    } finally {
+      this.arriving.delete(name);
+    }
+  }
+
+  /** @returns the fields of the record */
+  private async take(name: string): Promise<string[]> {
+    const { shards, windowMs, settings } = this.node;
+    const until = performance.now() + settings.timeoutMs;
+    for (;;) {
+      const args = [this.node.nodeId, name, windowMs];
+      const fields = this.arriving.has(name)
+        ? 'BUSY'
+        : ((await shards.of(name).link.run('claim', args)) as string[] | 'BUSY' | null);
+      if (fields === null || (fields === 'BUSY' && performance.now() > until))
+        throw new Unrecoverable('unknown');
+      if (fields !== 'BUSY') return fields;
+      await again();
+    }
+  }
+
+  /** The client has left what this node still has of it for the new connection. */
+  private async end(namespace: string, id: string): Promise<void> {
+    const until = performance.now() + this.node.settings.timeoutMs;
+    for (let socket; (socket = this.socketOf(namespace, id)); await again()) {
+      if (performance.now() > until) throw new Unrecoverable('unknown');
+      closeTransport(socket);
     }
   }
 
@@ -133,8 +162,13 @@ export class Recovery {
     return undefined;
   }
 
-  /** A session of this node is elsewhere now. */
-  movedAway(namespace: string, { id, pid }: { id: string; pid: string }): void {
+  /** A session of this node is elsewhere now, since this entry of its mailbox. */
+  movedAway(shard: number, entry: EntryId, message: Message): void {
+    const { namespace } = message;
+    const { id, pid } = decodeValue(message) as { id: string; pid: string };
+    const left = this.arriving.get(sessionKey(namespace, pid));
+    // It may be on its way back already: then that was before.
+    if (left) return void left.set(shard, entry);
     const socket = this.socketOf(namespace, id);
     if (socket) closeTransport(socket);
     this.node.sessions.moved(sessionKey(namespace, pid));
@@ -142,7 +176,7 @@ export class Recovery {
 
   private socketOf(namespace: string, id: string) {
     const adapter = this.node.sessions.adapters.get(namespace);
-    return (adapter?.nsp as Namespace | undefined)?.sockets.get(id);
+    return adapter && anySocket(adapter.nsp as Namespace, id);
   }
 
   private async find(
@@ -163,6 +197,8 @@ export class Recovery {
     }
     // Meanwhile it may have gone on under another name, and what it read before is forgotten.
     if (this.node.nodeId !== me) throw new Unrecoverable('node');
+    for (const [index, entry] of this.arriving.get(sessionKey(namespace, pid))!)
+      if (compareIds(entry, moved.arrivals[index]!.here) > 0) throw new Unrecoverable('unknown');
     // From here on nothing is awaited: what is delivered later, the session gets live.
     const last = moved.stations.length;
     passages.push({
@@ -266,4 +302,8 @@ function membershipOf(
 
 function whole(id: EntryId): Place {
   return { id, index: WHOLE };
+}
+
+function again(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
 }

@@ -7,7 +7,7 @@ import { COMMON, FENCE } from './script-head.js';
  * made it needed was read;
  * `r name sid data position n rooms`: the session is here;
  * `j name position n rooms`, `l name n rooms`: it joined, left; `w name data`: it has other data;
- * `x name data`: it was lost; `d name`: it ended.
+ * `x name data ago`: it was lost, so many ms ago; `d name`: it ended.
  */
 export const CHANGE = `${COMMON}${FENCE}
 local last = #ARGV
@@ -66,8 +66,11 @@ while index <= last do
     if is_mine(record) then redis.call('HSET', record, 'd', ARGV[index]) end
     index = index + 1
   elseif op == 'x' then
-    if is_mine(record) then redis.call('HSET', record, 'd', ARGV[index], 'x', now_ms()) end
-    index = index + 1
+    if is_mine(record) then
+      local since = string.format('%.0f', now_ms() - tonumber(ARGV[index + 1]))
+      redis.call('HSET', record, 'd', ARGV[index], 'x', since)
+    end
+    index = index + 2
   elseif op == 'd' then
     local owner, claimed = unpack(redis.call('HMGET', record, 'o', 'y'))
     if owner == me or claimed == me then redis.call('DEL', record) end
@@ -82,13 +85,14 @@ return 1
 
 /**
  * Takes a session that may be continued, once: name, window in ms.
- * @returns its fields, nothing when there is none
+ * @returns its fields, nothing when there is none, `BUSY` while a node that lives has taken it
  */
 export const CLAIM = `${COMMON}${FENCE}
 local record, window = base .. 'p:' .. ARGV[2], tonumber(ARGV[3])
 local owner, absent, claimed = unpack(redis.call('HMGET', record, 'o', 'x', 'y'))
-if not owner or claimed then return false end
+if not owner then return false end
 local now = now_ms()
+if claimed and tonumber(redis.call('ZSCORE', NODES, claimed) or 0) > now then return 'BUSY' end
 if absent and tonumber(absent) + window < now then return false end
 local ends = redis.call('ZSCORE', NODES, owner)
 if not ends or tonumber(ends) + window < now then return false end
@@ -123,8 +127,8 @@ local function settle(name, there, here, proof, lease, first, prefix)
   chain = chain or ''
   local now = now_ms()
   local ends = tonumber(redis.call('ZSCORE', NODES, owner) or 0)
-  -- Lost when it was said to be; or not noticed yet; or with its node, at some time in its last lease.
-  local seen = tonumber(absent) or (ends > now and now or ends - lease)
+  -- Lost when it was said to be; or not noticed yet, or with its node: that lived when it renewed.
+  local seen = tonumber(absent) or ends - lease
   local kept = {}
   for index = first, #ARGV do kept[ARGV[index]] = true end
   local rooms = {}
@@ -144,14 +148,16 @@ local function settle(name, there, here, proof, lease, first, prefix)
       end
     end
   end
-  redis.call('HDEL', record, 'x', 'y')
+  redis.call('HDEL', record, 'y')
+  -- It is absent until it has arrived.
+  redis.call('HSET', record, 'x', string.format('%.0f', seen))
   if owner ~= me then
     redis.call('SREM', base .. 's:' .. owner, name)
     redis.call('SADD', base .. 's:' .. me, name)
     redis.call('HSET', record, 'o', me, 'k', tonumber(number) + 1, 'f', here,
       'c', chain .. owner .. ' ' .. from .. ' ' .. there .. ' ')
   end
-  return { owner, chain, number, from, rooms, string.format('%.0f', seen - proof), string.format('%.0f', now) }
+  return { owner, chain, number, from, rooms, string.format('%.0f', seen - lease - proof), string.format('%.0f', now) }
 end
 `;
 

@@ -15,6 +15,8 @@ interface Absent {
   readonly rooms: readonly string[];
   /** Milliseconds since the epoch. */
   readonly until: number;
+  /** Undefined for one on its way here; `since` by `performance.now()`. */
+  readonly lost: { readonly data: string; readonly since: number } | undefined;
 }
 
 type Lost = Pick<Session, 'sid' | 'pid' | 'rooms' | 'data'>;
@@ -33,10 +35,14 @@ export class Sessions {
   /** Whose record is about to be written with all that it has by then. */
   private readonly arriving = new Set<string>();
 
-  /** @param windowMs how long a lost session may come back; 0: no records are kept */
+  /**
+   * @param windowMs how long a lost session may come back; 0: no records are kept
+   * @param goneSince when a session may have gone that is found to be gone now, by `performance.now()`
+   */
   constructor(
     private readonly shards: Shards,
     private readonly windowMs: () => number,
+    private readonly goneSince: () => number,
     private readonly failed: (error: unknown) => void,
   ) {}
 
@@ -114,7 +120,7 @@ export class Sessions {
     const name = this.windowMs() > 0 ? this.nameOf(adapter, id) : undefined;
     const gone = !adapter.rooms.has(room);
     const key = roomKey(namespace, room);
-    const written = name !== undefined && this.changeRecord(name, ['l', name, 1, room]);
+    const written = name !== undefined && this.changeRecord(name, () => ['l', name, 1, room]);
     const released = gone ? this.release(key) : this.shards.change(key, () => []);
     return written ? this.shards.both(written, released) : released;
   }
@@ -135,7 +141,7 @@ export class Sessions {
         if (!adapter.rooms.has(room)) void this.release(roomKey(namespace, room));
       if (adapter.sids.size === 0) void this.release(namespaceKey(namespace));
       if (name !== undefined && !this.absent.has(name) && this.windowMs() > 0)
-        void this.changeRecord(name, ['d', name]);
+        void this.changeRecord(name, () => ['d', name]);
     };
   }
 
@@ -143,9 +149,9 @@ export class Sessions {
   lost(namespace: string, { sid, pid, rooms, data }: Lost): void {
     if (this.windowMs() === 0) return;
     const name = sessionKey(namespace, pid);
-    this.hold(namespace, name, sid, rooms);
-    const text = this.dataOf(data);
-    void this.changeRecord(name, ['x', name, text]);
+    const lost = { data: this.dataOf(data), since: this.goneSince() };
+    this.hold(namespace, name, sid, rooms, lost);
+    void this.changeRecord(name, () => absence(name, lost));
   }
 
   /** Writes a session's data, which may change at any time, as it is now. */
@@ -158,11 +164,18 @@ export class Sessions {
   }
 
   /** What is addressed to these rooms is received from now on, for a session on its way here. */
-  hold(namespace: string, name: string, id: string, rooms: readonly string[]): void {
+  hold(
+    namespace: string,
+    name: string,
+    id: string,
+    rooms: readonly string[],
+    lost?: Absent['lost'],
+  ): void {
     const before = this.absent.get(name);
     if (before) this.let(before);
     this.names.set(sessionKey(namespace, id), name);
-    this.absent.set(name, { namespace, name, id, rooms, until: Date.now() + this.windowMs() });
+    const until = Date.now() + this.windowMs();
+    this.absent.set(name, { namespace, name, id, rooms, until, lost });
     for (const key of keysOf(namespace, rooms)) {
       // A session that is moved here may be the first that needs it.
       if (!this.isNeeded(key)) void this.need(key);
@@ -179,7 +192,7 @@ export class Sessions {
   /** A session that was held is not continued. */
   discard(name: string): void {
     this.moved(name);
-    void this.changeRecord(name, ['d', name]);
+    void this.changeRecord(name, () => ['d', name]);
   }
 
   /** A message has made sessions here join rooms, or would have, if there were any. */
@@ -196,7 +209,7 @@ export class Sessions {
     for (const absent of this.absent.values()) {
       if (absent.until > now) return;
       this.let(absent);
-      void this.changeRecord(absent.name, ['d', absent.name]);
+      void this.changeRecord(absent.name, () => ['d', absent.name]);
     }
   }
 
@@ -228,6 +241,11 @@ export class Sessions {
         present.add(name);
         yield this.present(adapter, id, this.shards.entries());
       }
+    for (const { name, id, rooms, lost } of this.absent.values()) {
+      if (!lost || present.has(name) || this.shards.of(name) !== shard) continue;
+      yield ['r', name, id, lost.data, this.shards.entries(), rooms.length, ...rooms];
+      yield absence(name, lost);
+    }
     for (const name of names) if (!present.has(name) && !this.absent.has(name)) yield ['d', name];
   }
 
@@ -287,11 +305,8 @@ export class Sessions {
     }
   }
 
-  private changeRecord(name: string, args: readonly Arg[]): Promise<void> {
-    return this.shards.changeRecord(
-      () => name,
-      () => args,
-    );
+  private changeRecord(name: string, change: () => readonly Arg[]): Promise<void> {
+    return this.shards.changeRecord(() => name, change);
   }
 
   private need(key: string): Promise<void> {
@@ -310,6 +325,11 @@ export class Sessions {
     if (key.startsWith('r:')) return adapter.rooms.has(key.slice(comma + 1));
     return key.startsWith('a:') || adapter.sids.size > 0;
   }
+}
+
+/** It has been absent for so long, not since Redis heard of it. */
+function absence(name: string, { data, since }: NonNullable<Absent['lost']>): Arg[] {
+  return ['x', name, data, Math.ceil(performance.now() - since)];
 }
 
 function keysOf(namespace: string, rooms: readonly string[]): string[] {

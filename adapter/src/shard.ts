@@ -103,7 +103,7 @@ export class Shard {
     if (!this.link.up) return;
     const { nodeId, settings } = this.node;
     const { leaseMs, mailboxBytes } = settings;
-    const keepMs = windowMs === 0 ? KEEP_MS : windowMs + this.node.proofMs;
+    const keepMs = windowMs === 0 ? KEEP_MS : windowMs + this.node.proofMs + leaseMs;
     // A node that was away for a moment is not gone yet where nothing is kept for its sessions.
     const args = [nodeId, leaseMs, Math.max(windowMs, leaseMs), keepMs, mailboxBytes];
     try {

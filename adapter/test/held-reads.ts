@@ -1,0 +1,33 @@
+import type { Node } from './cluster.ts';
+
+/** Keeps from a node what it has read of its mailbox, as if it lagged behind. */
+export class HeldReads {
+  private readonly held: (() => void)[] = [];
+  private holding = true;
+
+  constructor(node: Node) {
+    for (const redis of node.candidate.connections) {
+      const send = redis.sendCommand.bind(redis);
+      redis.sendCommand = async (command, ...more) => {
+        const reply = await send(command, ...more);
+        if (this.holding && command.name.toLowerCase() === 'xread' && reply !== null)
+          await new Promise<void>((resolve) => this.held.push(resolve));
+        return reply;
+      };
+    }
+  }
+
+  /** Reads that were answered, and whose answer the node does not have. */
+  get waiting(): number {
+    return this.held.length;
+  }
+
+  letOne(): void {
+    this.held.shift()?.();
+  }
+
+  letAll(): void {
+    this.holding = false;
+    for (const go of this.held.splice(0)) go();
+  }
+}

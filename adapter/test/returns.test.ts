@@ -1,0 +1,157 @@
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
+import { type CandidateOptions, until } from './candidates.ts';
+import { Client, type ClientOptions, Node } from './cluster.ts';
+import { HeldReads } from './held-reads.ts';
+
+/** Returns that are cut off, come twice, or meet a node that lags behind: none may lose anything. */
+
+let redis: TestRedis;
+let admin: Redis;
+let nodes: Node[];
+let clients: Client[];
+
+beforeEach(async () => {
+  redis = await startRedis({ args: ['--appendfsync', 'no'] });
+  admin = new Redis(redis.url);
+  admin.on('error', () => undefined);
+  [nodes, clients] = [[], []];
+});
+afterEach(async () => {
+  for (const client of clients) client.close();
+  await Promise.all(nodes.map((node) => node.close()));
+  admin.disconnect();
+  await redis.stop();
+});
+
+async function start(options: CandidateOptions = {}, server = {}): Promise<Node> {
+  const node = await Node.start('mailbox', { url: redis.url, prefix: 't', ...options }, server);
+  nodes.push(node);
+  return node;
+}
+
+async function connect(node: Node, options: ClientOptions = {}): Promise<Client> {
+  const client = await Client.connect(node, options);
+  clients.push(client);
+  return client;
+}
+
+const pidOf = (client: Client) => (client.socket as unknown as { _pid: string })._pid;
+const recordOf = (client: Client) => `{t:0}:p:/,${pidOf(client)}`;
+
+/** As a server does that takes a session and dies before the client hears of it. */
+async function takeFor(client: Client, node: Node): Promise<unknown[][] | undefined> {
+  const { mailbox } = node.candidate;
+  const lost = await mailbox!.claim('/', pidOf(client));
+  return lost && mailbox!.missed('/', lost, client.offset!, lost.rooms);
+}
+
+test('who came back once comes back again, also when the window of the first return is over', async () => {
+  const a = await start({ recoverySeconds: 1 });
+  const client = await connect(a, { rooms: ['room'] });
+  await client.lose(a);
+  expect(await client.comeBack(a)).toBe(true);
+  const other = await connect(a);
+  const record = recordOf(other);
+  await other.lose(a);
+  await until(async () => (await admin.exists(record)) === 0);
+  await client.lose(a);
+  expect(await client.comeBack(a)).toBe(true);
+});
+
+test('word of a return elsewhere that comes late does not disturb the next one here', async () => {
+  const [a, b] = [await start(), await start()];
+  const client = await connect(a, { rooms: ['room'] });
+  const reads = new HeldReads(a);
+  // The read that was under way is not held.
+  await a.publish(['room'], 'news', 0);
+  await until(() => client.said.length === 1);
+  await client.lose(a);
+  expect(await client.comeBack(b)).toBe(true);
+  await client.lose(b);
+  // What A has read now and does not know yet: that the session is on B.
+  await until(() => reads.waiting === 1);
+  const back = client.comeBack(a);
+  await until(
+    async () => (await admin.hget(recordOf(client), 'o')) === a.candidate.mailbox!.nodeId,
+  );
+  reads.letOne();
+  await until(() => reads.waiting === 1);
+  await a.candidate.mailbox!.settled();
+  await b.publish(['room'], 'news', 1);
+  reads.letAll();
+  expect(await back).toBe(true);
+  await b.publish(['room'], 'news', 2);
+  await until(() => client.said.includes(2));
+  expect(client.said).toEqual([0, 1, 2]);
+});
+
+test('a return that nobody heard of proves nothing about what was received', async () => {
+  const heartbeat = { pingInterval: 20, pingTimeout: 20 };
+  const options = { leaseMs: 100 };
+  const [a, b] = [await start(options, heartbeat), await start(options, heartbeat)];
+  const client = await connect(a, { rooms: ['room'] });
+  await client.lose(a);
+  await a.publish(['room'], 'news', 1);
+  expect(await takeFor(client, b)).toHaveLength(1);
+  // Longer than a session needs to prove that it receives.
+  const watch = await connect(a);
+  let pings = 0;
+  watch.socket.io.on('ping', () => pings++);
+  await until(() => pings > 15);
+  expect(await client.comeBack(a)).toBe(true);
+  await a.publish(['room'], 'news', 2);
+  await until(() => client.said.includes(2));
+  expect(client.said).toEqual([1, 2]);
+});
+
+test('a second return waits until the first has put the session back', async () => {
+  const [a, b] = [await start(), await start()];
+  const client = await connect(a, { rooms: ['room'] });
+  await client.lose(a);
+  await a.publish(['room'], 'news', 1);
+  const lost = await b.candidate.mailbox!.claim('/', pidOf(client));
+  const second = a.candidate.mailbox!.claim('/', pidOf(client));
+  await b.candidate.mailbox!.missed('/', lost!, client.offset!, lost!.rooms);
+  expect(await second).toMatchObject({ id: lost!.id });
+});
+
+test('a return to the same server waits until the first is over', async () => {
+  const a = await start();
+  const client = await connect(a, { rooms: ['room'] });
+  await client.lose(a);
+  await a.publish(['room'], 'news', 1);
+  const both = await Promise.all([takeFor(client, a), takeFor(client, a)]);
+  expect(both.map((missed) => missed?.length)).toEqual([1, 1]);
+});
+
+test('what a dead node had taken is taken over', async () => {
+  const [a, b] = [await start(), await start({ leaseMs: 300 })];
+  const client = await connect(a, { rooms: ['room'] });
+  await client.lose(a);
+  await b.candidate.mailbox!.claim('/', pidOf(client));
+  await b.kill();
+  expect(await client.comeBack(a)).toBe(true);
+});
+
+test('what nobody continues is not waited for without end', async () => {
+  const [a, b] = [await start({ timeoutMs: 300 }), await start()];
+  const client = await connect(a);
+  await client.lose(a);
+  await b.candidate.mailbox!.claim('/', pidOf(client));
+  expect(await client.comeBack(a)).toBe(false);
+});
+
+test('Redis hears afterwards who was lost while it was away, and since when', async () => {
+  const a = await start({ timeoutMs: 300 });
+  const client = await connect(a, { rooms: ['room'] });
+  await redis.kill();
+  await until(() => !a.candidate.mailbox!.health.up);
+  const before = Date.now();
+  await client.lose(a);
+  await redis.restart();
+  await until(async () => (await admin.hget(recordOf(client), 'x')) !== null);
+  const since = Number(await admin.hget(recordOf(client), 'x'));
+  expect(Math.abs(since - before)).toBeLessThan(500);
+});
