@@ -19,6 +19,11 @@ export const suites: Suite[] = [
     include: ['adapter/src/**/*.test.ts', 'adapter/test/**/*.test.ts'],
     needs: ['redis-server'],
   },
+  {
+    name: 'emitter',
+    include: ['emitter/src/**/*.test.ts', 'emitter/test/**/*.test.ts'],
+    needs: ['redis-server'],
+  },
   { name: 'tools', include: ['tools/**/*.test.ts'], needs: ['curl'] },
   {
     name: 'contract',
@@ -30,6 +35,12 @@ export const suites: Suite[] = [
     include: ['gateway/test/nodes/**/*.test.ts'],
     serial: true,
     needs: ['redis-server', 'redis-sentinel'],
+  },
+  {
+    name: 'kafka',
+    include: ['gateway/test/kafka/**/*.test.ts'],
+    serial: true,
+    needs: ['redis-server', 'kafka', 'openssl'],
   },
   {
     name: 'abuse',

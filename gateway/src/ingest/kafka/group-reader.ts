@@ -47,6 +47,8 @@ export class GroupReader {
   private busy: Promise<void> = Promise.resolve();
   private fault: Error | undefined;
   private closing = false;
+  /** When the group last knew of this member, in milliseconds since the epoch. */
+  private heardAt = 0;
   private wake: () => void = () => {};
 
   /** @param onJoin called after each rebalance */
@@ -75,6 +77,7 @@ export class GroupReader {
     this.consumer.on('error', (error) => this.fail(error));
     this.consumer.on('consumer:heartbeat:stalled', () => this.fail(new Error('no heartbeat')));
     this.consumer.on('consumer:group:join', () => this.joined());
+    this.consumer.on('consumer:heartbeat:end', () => this.heard());
   }
 
   /**
@@ -131,6 +134,8 @@ export class GroupReader {
     const batch: KafkaMessage[] = [];
     const { stream, membership } = this;
     if (this.reading !== membership || membership.signal.aborted) return batch;
+    // A node that stood still has been replaced; it is told so with its next heartbeat.
+    if (Date.now() - this.heardAt > SESSION_MS) return batch;
     while (batch.length < BATCH) {
       const message = stream?.read() as KafkaMessage | null | undefined;
       if (!message) break;
@@ -165,6 +170,11 @@ export class GroupReader {
     this.membership = new AbortController();
     if (this.closing) this.membership.abort();
     this.onJoin();
+    this.heard();
+  }
+
+  private heard(): void {
+    this.heardAt = Date.now();
     this.wake();
   }
 

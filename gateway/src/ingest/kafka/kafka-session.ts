@@ -82,23 +82,17 @@ export class KafkaSession {
 
   /** @returns how many messages, from the first on, are executed or dead letters */
   private async execute(batch: readonly KafkaMessage[], signal: AbortSignal): Promise<number> {
-    const dead: DeadLetter[] = [];
-    const live: KafkaMessage[] = [];
-    const items: Item[] = [];
-    for (const message of batch) {
-      const item = this.itemOf(message);
-      if (item instanceof GatewayError) dead.push({ message, error: item });
-      else {
-        live.push(message);
-        items.push(item);
-      }
-    }
+    const items = batch.map((message) => this.itemOf(message));
     const outcomes = await insist(signal, 'Kafka messages wait for the backplane', () =>
-      this.settle(items),
+      this.settle(items.filter((item): item is Item => !(item instanceof GatewayError))),
     );
     if (!outcomes) return 0;
-    for (const [index, outcome] of outcomes.entries())
-      if (outcome instanceof GatewayError) dead.push({ message: live[index]!, error: outcome });
+    const executed = outcomes.values();
+    const dead: DeadLetter[] = [];
+    for (const [index, item] of items.entries()) {
+      const outcome = item instanceof GatewayError ? item : executed.next().value;
+      if (outcome instanceof GatewayError) dead.push({ message: batch[index]!, error: outcome });
+    }
     const buried = await insist(signal, 'Kafka dead letters cannot be written', async () => {
       for (; dead[0]; dead.shift()) await this.letters.send(dead[0]);
       return true;

@@ -1,4 +1,4 @@
-import { Admin } from '@platformatic/kafka';
+import { Admin, findErrorBy } from '@platformatic/kafka';
 import { log, repeated } from '../../ops/log.js';
 import { type KafkaConfig, clientOptions, reasonOf } from './kafka-client.js';
 import { DEAD, kafkaNames } from './kafka-names.js';
@@ -31,7 +31,7 @@ async function created(admin: Admin, topic: string): Promise<boolean> {
     log.info({ topic }, 'Kafka topic created');
     return true;
   } catch (error) {
-    // Another node may have been faster; then it is found the next time.
+    if (findErrorBy(error as Error, 'apiId', 'TOPIC_ALREADY_EXISTS')) return true;
     repeated(`kafka topic ${topic}`, TELL_MS, (more) =>
       log.warn({ topic, reason: reasonOf(error), more }, 'Kafka topic is missing'),
     );
