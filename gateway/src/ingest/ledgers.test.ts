@@ -1,0 +1,167 @@
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Hub, type Guest } from '../../test/sessions.js';
+import { eventually } from '../../test/client.js';
+import { type TestRedis, startRedis } from '../../test/redis.js';
+import type { Act } from '../backplane/backplane.js';
+import { createMailboxBackplane } from '../backplane/mailbox.js';
+import { RedisLink } from '../backplane/redis-link.js';
+import { redisOptions } from '../backplane/redis-options.js';
+import { createStreamsBackplane } from '../backplane/streams.js';
+import { readConfig } from '../config.js';
+import { log } from '../ops/log.js';
+import { inboxBase } from '../inbox/inbox-keys.js';
+import { inboxLua } from '../inbox/inbox-scripts.js';
+import type { Consumer, Deed, Ledger } from './ledger.js';
+import { ScriptLedger } from './script-ledger.js';
+import { TwoStepLedger } from './two-step-ledger.js';
+
+let server: TestRedis;
+let redis: Redis;
+beforeAll(async () => {
+  log.level = 'silent';
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+const STREAM = 'streamgate:emit';
+const consumer: Consumer = { stream: STREAM, group: 'streamgate', leaseKey: 'lease', token: 'a/1' };
+
+function emit(n: number): Act {
+  return { namespace: '/', to: '*', event: 'news', args: [n] };
+}
+
+describe.each(['mailbox', 'streams'] as const)('the ledger on %s', (kind) => {
+  let hub: Hub;
+  let link: RedisLink;
+  let ledger: Ledger;
+  let alice: Guest;
+
+  beforeEach(async () => {
+    await redis.flushall();
+    await redis.set('lease', 'a/1');
+    await redis.xgroup('CREATE', STREAM, 'streamgate', '0', 'MKSTREAM');
+    const config = readConfig({ STREAMGATE_MODE: 'development', STREAMGATE_REDIS_URL: server.url });
+    const connect = (purpose: 'command' | 'reader' | 'subscriber') =>
+      new Redis(redisOptions(server.url, purpose));
+    link = new RedisLink(connect, 1000);
+    await link.start();
+    const make = kind === 'mailbox' ? createMailboxBackplane : createStreamsBackplane;
+    const backplane = make(config, connect);
+    hub = await new Hub(config, backplane).start();
+    ledger =
+      kind === 'mailbox'
+        ? new ScriptLedger(
+            { together: (acts, guard) => backplane.together!(acts, guard) },
+            config,
+            inboxLua(config),
+          )
+        : new TwoStepLedger(backplane, link, config, inboxLua(config));
+    alice = await hub.connect({ id: 'alice' });
+  });
+  afterEach(async () => {
+    await hub.close();
+    link.close();
+  });
+
+  /** Entries that the consumer was given and that are pending. */
+  async function written(count: number): Promise<string[]> {
+    for (let n = 0; n < count; n++) await redis.xadd(STREAM, '*', 'n', n);
+    const args = ['GROUP', 'streamgate', 'c', 'COUNT', count, 'STREAMS', STREAM, '>'] as const;
+    const [[, entries]] = (await redis.xreadgroup(...args)) as [[string, [string, string[]][]]];
+    return entries.map(([id]) => id);
+  }
+  async function heard(count: number): Promise<unknown[]> {
+    const { client } = alice;
+    return eventually(
+      () => client.all('news'),
+      (news) => news.length >= count,
+    );
+  }
+
+  test('does a deed once under its key, and refuses another under the same', async () => {
+    const once = { key: '["quiz","1"]', digest: 'x' };
+    const deeds: Deed[] = [{ once, acts: [emit(1)] }, { acts: [emit(2)] }];
+    const [first, second] = await ledger.settle(deeds);
+    expect(first).toEqual({ outcome: 'done', inboxed: 0, id: expect.any(String) as string });
+    expect(second).toMatchObject({ outcome: 'done' });
+    expect(await ledger.settle([{ once, acts: [emit(3)] }])).toEqual([{ outcome: 'duplicate' }]);
+    const [other] = await ledger.settle([{ once: { ...once, digest: 'y' }, acts: [emit(4)] }]);
+    expect(other).toMatchObject({ code: 'idempotency_conflict' });
+    await ledger.settle([{ once: { key: 'else', digest: 'x' }, acts: [emit(5)] }]);
+    expect(await heard(3)).toEqual([1, 2, 5]);
+  });
+
+  test('acknowledges what it did, a duplicate too, and takes it off the stream', async () => {
+    const [one, two, three, four] = await written(4);
+    const once = { key: 'k', digest: 'x' };
+    await ledger.settle([{ entry: one!, once, acts: [emit(1)] }], consumer);
+    expect(await redis.xlen(STREAM)).toBe(3);
+    const verdicts = await ledger.settle(
+      [
+        { entry: two!, once, acts: [emit(2)] },
+        { entry: three!, once: { key: 'k', digest: 'y' }, acts: [emit(3)] },
+        { entry: four!, acts: [] },
+      ],
+      consumer,
+    );
+    expect(verdicts[0]).toEqual({ outcome: 'duplicate' });
+    expect(verdicts[1]).toMatchObject({ code: 'idempotency_conflict' });
+    expect(verdicts[2]).toMatchObject({ outcome: 'done' });
+    // The one that was refused is not acknowledged, and what is behind it is not taken off yet.
+    const pending = (await redis.xpending(STREAM, 'streamgate')) as unknown[];
+    expect(pending.slice(0, 3)).toEqual([1, three, three]);
+    expect(await redis.xlen(STREAM)).toBe(2);
+    expect(await heard(1)).toEqual([1]);
+  });
+
+  test('does nothing without the lease', async () => {
+    const [entry] = await written(1);
+    await redis.set('lease', 'b/1');
+    const deeds: Deed[] = [{ entry: entry!, once: { key: 'k', digest: 'x' }, acts: [emit(1)] }];
+    await expect(ledger.settle(deeds, consumer)).rejects.toMatchObject({ code: 'lease_lost' });
+    expect(await redis.xlen(STREAM)).toBe(1);
+    await ledger.settle([{ once: { key: 'k', digest: 'x' }, acts: [emit(2)] }]);
+    expect(await heard(1)).toEqual([2]);
+  });
+
+  test('does not do again what was acknowledged meanwhile', async () => {
+    const [entry] = await written(1);
+    const deeds: Deed[] = [{ entry: entry!, acts: [emit(1)] }];
+    await ledger.settle(deeds, consumer);
+    expect(await ledger.settle(deeds, consumer)).toEqual([{ outcome: 'done', inboxed: 0 }]);
+    await ledger.settle([{ once: { key: 'k', digest: 'x' }, acts: [emit(2)] }]);
+    expect(await heard(2)).toEqual([1, 2]);
+  });
+
+  test('keeps events for users, once for a tag', async () => {
+    const inbox = { namespace: '/', users: ['bob', 'carol'], tag: 't', payload: '["news",1]' };
+    const deeds: Deed[] = [{ inbox, acts: [emit(1)] }];
+    expect(await ledger.settle(deeds)).toMatchObject([{ outcome: 'done', inboxed: 2 }]);
+    await ledger.settle(deeds);
+    for (const user of inbox.users)
+      expect(await redis.zcard(`${inboxBase('streamgate')}:order:/:${user}`)).toBe(1);
+  });
+
+  test('takes more than one call carries', async () => {
+    const entries = await written(150);
+    const deeds = entries.map((entry, n) => ({ entry, acts: [emit(n)] }));
+    const verdicts = await ledger.settle(deeds, consumer);
+    expect(verdicts).toHaveLength(150);
+    expect(await heard(150)).toEqual(deeds.map((_, n) => n));
+    expect(await redis.xlen(STREAM)).toBe(0);
+  });
+
+  test('moves users and sends in order', async () => {
+    const room = 'quiz';
+    const move: Act = { namespace: '/', action: 'join', users: ['alice'], room };
+    const toRoom: Act = { namespace: '/', to: [room], event: 'news', args: [1] };
+    const once = { key: 'k', digest: 'x' };
+    await ledger.settle([{ once, acts: [move, toRoom] }]);
+    expect(await heard(1)).toEqual([1]);
+  });
+});
