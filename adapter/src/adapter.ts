@@ -9,7 +9,7 @@ import {
 } from 'socket.io-adapter';
 import type { Packet } from 'socket.io-parser';
 import { encoderOf } from './engine.js';
-import { namespaceKey, roomKey, serverKey } from './keys.js';
+import { roomKey, serverKey, targetKeys } from './keys.js';
 import { type Draft, KIND, type Message, encodePacket, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
 import { Encoder, PacketType } from './parser.js';
@@ -126,8 +126,7 @@ export class MailboxAdapter extends ClusterAdapter {
 
   /** Where sessions are that these options may address. */
   private keysOf({ rooms }: Pick<BroadcastOptions, 'rooms'>): string[] {
-    if (rooms.size === 0) return [namespaceKey(this.name)];
-    return Array.from(rooms, (room) => roomKey(this.name, room));
+    return targetKeys(this.name, [...rooms]);
   }
 
   override broadcastWithAck(

@@ -53,7 +53,7 @@ export class Delivery {
     } finally {
       this.tag = undefined;
     }
-    this.node.emit('tagged', message.namespace, message.rooms, tag);
+    this.node.emit('tagged', message.namespace, message.route.rooms, tag);
   }
 
   endTurn(): void {
@@ -95,15 +95,14 @@ class Writing {
     this.namespace = adapter.nsp as Namespace;
     this.head = run[0]!.message;
     const ready =
-      encoderOf(adapter) instanceof Encoder &&
-      run.every(({ message }) => message.attachments.length === 0);
+      encoderOf(adapter) instanceof Encoder && !run.some(({ message }) => message.hasAttachments);
     if (ready) this.frames = framesOf(run);
   }
 
   toAll(): void {
     const { rooms, sids } = this.adapter;
     const except = this.excepted();
-    const { rooms: targets } = this.head;
+    const { rooms: targets } = this.head.route;
     if (targets.length === 1) {
       for (const id of rooms.get(targets[0]!) ?? EMPTY) if (!except.has(id)) this.toId(id);
     } else if (targets.length === 0) {
@@ -121,7 +120,7 @@ class Writing {
   }
 
   private excepted(): ReadonlySet<string> {
-    const { except } = this.head;
+    const { except } = this.head.route;
     if (except.length === 0) return EMPTY;
     const ids = new Set<string>();
     for (const room of except) for (const id of this.adapter.rooms.get(room) ?? EMPTY) ids.add(id);
@@ -185,10 +184,7 @@ class Writing {
 /** Whether two events go to the same sessions in the same manner. */
 function isSameWay(one: Message, other: Message): boolean {
   return (
-    one.namespace === other.namespace &&
-    one.volatile === other.volatile &&
-    one.compress === other.compress &&
-    one.target.equals(other.target)
+    one.route === other.route && one.volatile === other.volatile && one.compress === other.compress
   );
 }
 

@@ -1,6 +1,6 @@
 import { History } from './history.js';
 import { FORMAT } from './keys.js';
-import { KIND, decode, decodeValue } from './message.js';
+import { KIND, decodeValue, messagesOf } from './message.js';
 import { type EntryId, compareIds } from './position.js';
 import type { RawEntry } from './reader.js';
 
@@ -82,14 +82,15 @@ export class ForeignMailbox {
   }
 }
 
-function add(history: History, id: EntryId, fields: readonly Buffer[]): void {
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    if (fields[index]!.toString('latin1') !== FORMAT) throw new Error('an entry of another format');
-    const message = decode(fields[index + 1]!);
+function add(history: History, id: EntryId, [format, batch]: RawEntry[1]): void {
+  if (format.toString('latin1') !== FORMAT) throw new Error('an entry of another format');
+  let index = 0;
+  for (const message of messagesOf(batch)) {
     if (message.kind === KIND.unsaid)
       for (const [at, which] of decodeValue(message) as [EntryId, number][])
         history.remove(at, which);
     if (message.kind === KIND.event && message.takesOffset && !message.volatile)
-      history.add({ id, index: index / 2, message });
+      history.add({ id, index, message });
+    index++;
   }
 }

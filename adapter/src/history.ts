@@ -1,70 +1,59 @@
 import { namespaceKey, roomKey } from './keys.js';
-import type { Message } from './message.js';
+import { Message, type Route } from './message.js';
 import { type EntryId, type Place, compareIds } from './position.js';
 
 /** An event of a mailbox and where it stands. */
 export interface Past extends Place {
   readonly message: Message;
-  /** It was not delivered from here. */
-  readonly unsaid?: true;
 }
 
 /** Since when a session is in a room, in one mailbox: undefined for all along. */
 export type Membership = ReadonlyMap<string, EntryId | undefined>;
 
-/** Numbers of events in order; those before `from` are gone. */
-interface Line {
-  numbers: number[];
-  from: number;
-}
+/** A history is kept, and let go, in so many parts. */
+const PARTS = 64;
 
 /**
  * Recent events of a mailbox by what they are addressed to, so that what one session missed is found
- * without a look at the rest.
+ * without a look at the rest. They are kept as bytes: objects of each event that live for minutes would
+ * cost the garbage collector more than all else that is done with an event.
  */
 export class History {
-  private events: Past[] = [];
-  /** Number of the first one in `events`. */
-  private first = 0;
-  private readonly lines = new Map<string, Line>();
+  private parts: Part[] = [];
   private bytes = 0;
 
-  /** @param maxBytes of blobs that are kept */
+  /** @param maxBytes of messages that are kept */
   constructor(private readonly maxBytes: number) {}
 
   /** Events up to here are not known; undefined: nothing was dropped yet. */
   dropped: EntryId | undefined;
 
   add(past: Past): void {
-    const number = this.first + this.events.length;
-    this.events.push(past);
-    this.bytes += past.message.blob.length;
-    for (const key of keysOf(past.message)) {
-      const line = this.lines.get(key);
-      if (line) line.numbers.push(number);
-      else this.lines.set(key, { numbers: [number], from: 0 });
+    const { length } = past.message;
+    let part = this.parts.at(-1);
+    // An entry is kept, and let go, whole.
+    if (!part || (part.last !== past.id && !part.hasRoomFor(length))) {
+      part = new Part(Math.max(length, Math.ceil(this.maxBytes / PARTS)));
+      this.parts.push(part);
     }
-    while (this.bytes > this.maxBytes) this.drop(1);
+    part.add(past);
+    this.bytes += length;
+    while (this.bytes > this.maxBytes) this.drop();
   }
 
   /** This event was not delivered. */
   remove(id: EntryId, index: number): void {
-    const at = this.search((past) => isAfter(past, { id, index: index - 1 }));
-    const past = this.events[at];
-    if (past?.id === id && past.index === index) this.events[at] = { ...past, unsaid: true };
+    for (const part of this.parts) part.remove(id, index);
   }
 
-  /** Lets go of entries older than this. */
+  /** Lets go of parts that are older than this. */
   expire(oldestMs: number): void {
-    let count = 0;
-    while (count < this.events.length && Number.parseInt(this.events[count]!.id, 10) < oldestMs)
-      count++;
-    this.drop(count);
+    while (this.parts.length > 0 && Number.parseInt(this.parts[0]!.last, 10) < oldestMs)
+      this.drop();
   }
 
   clear(): void {
-    this.events = [];
-    this.lines.clear();
+    this.parts = [];
     this.bytes = 0;
     this.dropped = undefined;
   }
@@ -74,79 +63,123 @@ export class History {
    * @param rooms that it is in, its own among them
    */
   between(namespace: string, rooms: Membership, after: Place, upTo: EntryId): Past[] {
-    const begin = this.first + this.search((past) => isAfter(past, after));
-    const end = this.first + this.search(({ id }) => compareIds(id, upTo) > 0);
     const keys = [namespaceKey(namespace)];
     for (const room of rooms.keys()) keys.push(roomKey(namespace, room));
-    const numbers = new Set<number>();
-    for (const key of keys) {
-      const line = this.lines.get(key);
-      if (!line) continue;
-      for (let at = line.numbers.length - 1; at >= line.from; at--) {
-        const number = line.numbers[at]!;
-        if (number < begin) break;
-        if (number < end) numbers.add(number);
+    return this.parts
+      .filter((part) => compareIds(part.last, after.id) >= 0)
+      .flatMap((part) => part.between(keys, after, upTo))
+      .filter(({ id, message }) => isFor(message.route, id, rooms));
+  }
+
+  private drop(): void {
+    const part = this.parts.shift()!;
+    this.bytes -= part.used;
+    this.dropped = part.last;
+  }
+}
+
+/** Of no event. */
+const NONE = -1;
+
+/** Some events in a row: their bytes, and arrays of numbers that say where each is and for whom. */
+class Part {
+  used = 0;
+  private bytes: Buffer;
+  private readonly ids: EntryId[] = [];
+  /** Of each event: where its bytes begin, number of its entry, index in that. */
+  private readonly begins: number[] = [];
+  private readonly entries: number[] = [];
+  private readonly indexes: number[] = [];
+  /** The last link of each key; of each link its event and the link before it. */
+  private readonly heads = new Map<string, number>();
+  private readonly events: number[] = [];
+  private readonly previous: number[] = [];
+  private readonly removed = new Set<number>();
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size);
+  }
+
+  /** The last entry that it has an event of. */
+  get last(): EntryId {
+    return this.ids.at(-1)!;
+  }
+
+  hasRoomFor(length: number): boolean {
+    return this.used + length <= this.bytes.length;
+  }
+
+  add({ id, index, message }: Past): void {
+    if (this.ids.at(-1) !== id) this.ids.push(id);
+    if (!this.hasRoomFor(message.length)) this.grow(message.length);
+    const event = this.begins.length;
+    this.begins.push(this.used);
+    this.entries.push(this.ids.length - 1);
+    this.indexes.push(index);
+    message.copyTo(this.bytes, this.used);
+    this.used += message.length;
+    for (const key of message.route.keys) {
+      const link = this.events.length;
+      this.events.push(event);
+      this.previous.push(this.heads.get(key) ?? NONE);
+      this.heads.set(key, link);
+    }
+  }
+
+  remove(id: EntryId, index: number): void {
+    const event = this.firstBehind(id, index - 1);
+    if (this.ids[this.entries[event]!] === id && this.indexes[event] === index)
+      this.removed.add(event);
+  }
+
+  between(keys: readonly string[], after: Place, upTo: EntryId): Past[] {
+    const begin = this.firstBehind(after.id, after.index);
+    const end = this.firstBehind(upTo, Infinity);
+    const found = new Set<number>();
+    for (const key of keys)
+      for (let link = this.heads.get(key) ?? NONE; link !== NONE; link = this.previous[link]!) {
+        const event = this.events[link]!;
+        if (event < begin) break;
+        if (event < end && !this.removed.has(event)) found.add(event);
       }
-    }
-    return [...numbers]
-      .sort((one, other) => one - other)
-      .map((number) => this.events[number - this.first]!)
-      .filter((past) => isFor(past, rooms));
+    return [...found].sort((one, other) => one - other).map((event) => this.at(event));
   }
 
-  private drop(count: number): void {
-    if (count === 0) return;
-    const gone = this.events.splice(0, count);
-    this.first += count;
-    this.dropped = gone.at(-1)!.id;
-    for (const { message } of gone) {
-      this.bytes -= message.blob.length;
-      for (const key of keysOf(message)) this.shorten(key);
-    }
+  private grow(length: number): void {
+    const bytes = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.used + length));
+    this.bytes.copy(bytes, 0, 0, this.used);
+    this.bytes = bytes;
   }
 
-  private shorten(key: string): void {
-    const line = this.lines.get(key);
-    if (!line) return;
-    line.from++;
-    if (line.from === line.numbers.length) this.lines.delete(key);
-    else if (line.from > 64 && line.from > line.numbers.length / 2) {
-      line.numbers = line.numbers.slice(line.from);
-      line.from = 0;
-    }
+  private at(event: number): Past {
+    return {
+      id: this.ids[this.entries[event]!]!,
+      index: this.indexes[event]!,
+      message: new Message(this.bytes, this.begins[event]),
+    };
   }
 
-  /** Index of the first event for which `isBehind` holds; it holds for all after it. */
-  private search(isBehind: (past: Past) => boolean): number {
+  /** Number of the first event behind this place. */
+  private firstBehind(id: EntryId, index: number): number {
     let low = 0;
-    let high = this.events.length;
+    let high = this.begins.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (isBehind(this.events[middle]!)) high = middle;
+      const order =
+        compareIds(this.ids[this.entries[middle]!]!, id) || this.indexes[middle]! - index;
+      if (order > 0) high = middle;
       else low = middle + 1;
     }
     return low;
   }
 }
 
-function isAfter(past: Past, { id, index }: Place): boolean {
-  const order = compareIds(past.id, id);
-  return order > 0 || (order === 0 && past.index > index);
-}
-
-function isFor({ id, message, unsaid }: Past, rooms: Membership): boolean {
-  if (unsaid) return false;
+function isFor({ rooms: to, except }: Route, id: EntryId, rooms: Membership): boolean {
   const wasIn = (room: string) => {
     if (!rooms.has(room)) return false;
     const since = rooms.get(room);
     return since === undefined || compareIds(id, since) > 0;
   };
-  if (message.except.some(wasIn)) return false;
-  return message.rooms.length === 0 || message.rooms.some(wasIn);
-}
-
-function keysOf({ namespace, rooms }: Message): string[] {
-  if (rooms.length === 0) return [namespaceKey(namespace)];
-  if (rooms.length === 1) return [roomKey(namespace, rooms[0]!)];
-  return Array.from(new Set(rooms), (room) => roomKey(namespace, room));
+  if (except.some(wasIn)) return false;
+  return to.length === 0 || to.some(wasIn);
 }

@@ -39,6 +39,13 @@ export function roomKey(namespace: string, room: string): string {
   return `r:${namespace},${room}`;
 }
 
+/** Who has sessions that a message to these rooms, or to all, is for. */
+export function targetKeys(namespace: string, rooms: readonly string[]): string[] {
+  return rooms.length === 0
+    ? [namespaceKey(namespace)]
+    : rooms.map((room) => roomKey(namespace, room));
+}
+
 /** @param name the private session id */
 export function sessionKey(namespace: string, name: string): string {
   return `${namespace},${name}`;

@@ -8,6 +8,7 @@ import {
   encode,
   encodePacket,
   encodeValue,
+  messagesOf,
 } from './message.js';
 
 describe('a message', () => {
@@ -28,9 +29,7 @@ describe('a message', () => {
       volatile: true,
       compress: false,
       takesOffset: true,
-      namespace: '/chat',
-      rooms: ['room', 'räume 🏠', ''],
-      except: ['other'],
+      route: { namespace: '/chat', rooms: ['room', 'räume 🏠', ''], except: ['other'] },
       publisher: 17_000_000_000_000,
       number: 42,
     });
@@ -44,7 +43,7 @@ describe('a message', () => {
     const { tag, ...without } = draft;
     const plain = encode(without, 1, 2);
     expect(decode(plain).tag).toBeUndefined();
-    expect(bytes.subarray(2, plain.length)).toEqual(plain.subarray(2));
+    expect(bytes.subarray(6, plain.length)).toEqual(plain.subarray(6));
     expect(bytes.length).toBe(plain.length + 4 + Buffer.byteLength(tag));
   });
 
@@ -63,12 +62,21 @@ describe('a message', () => {
     expect(decodeValue(decode(encode(draft, 1, 1)))).toEqual(value);
   });
 
-  it('has the same target as another one for the same rooms', () => {
+  it('has the same route as another one for the same rooms', () => {
     const to = (rooms: string[], except: string[] = []) =>
       decode(encode({ kind: KIND.event, namespace: '/', rooms, except, text: '2["a"]' }, 1, 1))
-        .target;
-    expect(to(['a']).equals(to(['a']))).toBe(true);
-    expect(to(['a']).equals(to([], ['a']))).toBe(false);
-    expect(to(['a', 'b']).equals(to(['ab']))).toBe(false);
+        .route;
+    expect(to(['a'])).toBe(to(['a']));
+    expect(to(['a'])).not.toBe(to([], ['a']));
+    expect(to(['a', 'b'])).not.toBe(to(['ab']));
+  });
+
+  it('stands behind others in a batch', () => {
+    const write = (text: string) => encode({ kind: KIND.event, namespace: '/', text }, 1, 1);
+    const batch = Buffer.concat([write('2["a"]'), write('2["bc"]')]);
+    const texts = Array.from(messagesOf(batch), ({ text }) => text.toString());
+    expect(texts).toEqual(['2["a"]', '2["bc"]']);
+    expect(() => [...messagesOf(batch.subarray(0, -1))]).toThrow(RangeError);
+    expect(() => [...messagesOf(Buffer.alloc(30))]).toThrow(RangeError);
   });
 });

@@ -1,4 +1,5 @@
 import type { Packet } from 'socket.io-parser';
+import { targetKeys } from './keys.js';
 import { Decoder, Encoder, PacketType } from './parser.js';
 
 /** What an entry of a mailbox carries; its numbers are part of the format. */
@@ -25,35 +26,133 @@ const UNCOMPRESSED = 2;
 const OFFSET = 4;
 const TAGGED = 8;
 
-/** Bytes before the first string. */
-const HEAD = 18;
-
 /**
- * A message on its way through mailboxes. `text` is the packet in the words of Socket.IO's own
- * parser; of an event that takes an offset it lacks the closing bracket.
+ * Where a message has what, its numbers big-endian: length of all of it, kind, flags, publisher, number,
+ * length of the route, route; then attachments, text and tag. Messages of a batch follow each other.
  */
-export interface Message {
-  readonly kind: number;
-  /** A session that is not ready may miss it, and it is not recovered. */
-  readonly volatile: boolean;
-  readonly compress: boolean;
-  /** Whether the node puts its position behind the arguments. */
-  readonly takesOffset: boolean;
-  readonly publisher: number;
-  /** Counts the messages of the publisher. */
-  readonly number: number;
+const AT = { length: 0, kind: 4, flags: 5, publisher: 6, number: 12, route: 18, body: 22 } as const;
+
+/** For whom a message is. */
+export interface Route {
   readonly namespace: string;
   /** Empty: everyone in the namespace. */
   readonly rooms: readonly string[];
   readonly except: readonly string[];
-  readonly text: Buffer;
-  readonly attachments: readonly Buffer[];
+  /** Interest keys of those that it is for. */
+  readonly keys: readonly string[];
+}
+
+/**
+ * A message on its way through mailboxes, read from its bytes as far as it is asked for. `text` is the
+ * packet in the words of Socket.IO's own parser; of an event that takes an offset it lacks the closing
+ * bracket.
+ */
+export class Message {
+  readonly kind: number;
+  /** Who is meant; messages in a row to the same have the same object. */
+  readonly route: Route;
+  /** Behind it, in the batch that it came with. */
+  readonly end: number;
+  private readonly flags: number;
+  private readonly bodyAt: number;
+
+  /** @throws RangeError when there is no message at that place */
+  constructor(
+    private readonly bytes: Buffer,
+    private readonly begin = 0,
+  ) {
+    this.end = begin + bytes.readUInt32BE(begin);
+    if (this.end < begin + AT.body || this.end > bytes.length) throw new RangeError('no message');
+    this.kind = bytes[begin + AT.kind]!;
+    this.flags = bytes[begin + AT.flags]!;
+    this.bodyAt = begin + AT.body + bytes.readUInt32BE(begin + AT.route);
+    this.route = routeOf(bytes, begin + AT.body, this.bodyAt);
+  }
+
+  /** A session that is not ready may miss it, and it is not recovered. */
+  get volatile(): boolean {
+    return (this.flags & VOLATILE) !== 0;
+  }
+
+  get compress(): boolean {
+    return (this.flags & UNCOMPRESSED) === 0;
+  }
+
+  /** Whether the node puts its position behind the arguments. */
+  get takesOffset(): boolean {
+    return (this.flags & OFFSET) !== 0;
+  }
+
+  get publisher(): number {
+    return this.bytes.readUIntBE(this.begin + AT.publisher, 6);
+  }
+
+  /** Counts the messages of the publisher. */
+  get number(): number {
+    return this.bytes.readUIntBE(this.begin + AT.number, 6);
+  }
+
+  get namespace(): string {
+    return this.route.namespace;
+  }
+
+  get hasAttachments(): boolean {
+    return this.bytes.readUInt32BE(this.bodyAt) > 0;
+  }
+
+  get attachments(): readonly Buffer[] {
+    const reading = { bytes: this.bytes, at: this.bodyAt };
+    return Array.from({ length: readNumber(reading) }, () => readBytes(reading));
+  }
+
+  get text(): Buffer {
+    return readBytes(this.behindAttachments());
+  }
+
   /** A name that nodes hear when they deliver it. */
-  readonly tag: string | undefined;
-  /** The bytes of `rooms` and `except`: two messages with the same go to the same sessions. */
-  readonly target: Buffer;
+  get tag(): string | undefined {
+    if ((this.flags & TAGGED) === 0) return undefined;
+    const reading = this.behindAttachments();
+    skip(reading);
+    return readText(reading);
+  }
+
+  /** In bytes. */
+  get length(): number {
+    return this.end - this.begin;
+  }
+
   /** As it stands in the mailbox. */
-  readonly blob: Buffer;
+  get blob(): Buffer {
+    return this.bytes.subarray(this.begin, this.end);
+  }
+
+  copyTo(target: Buffer, at: number): void {
+    this.bytes.copy(target, at, this.begin, this.end);
+  }
+
+  private behindAttachments(): Reading {
+    const reading = { bytes: this.bytes, at: this.bodyAt };
+    for (let count = readNumber(reading); count > 0; count--) skip(reading);
+    return reading;
+  }
+}
+
+/** Routes that are read again and again, by their bytes. */
+const routes = new Map<string, Route>();
+const MOST_ROUTES = 10_000;
+
+function routeOf(bytes: Buffer, begin: number, end: number): Route {
+  const name = bytes.toString('latin1', begin, end);
+  let route = routes.get(name);
+  if (route) return route;
+  const reading = { bytes, at: begin };
+  const namespace = readText(reading);
+  const rooms = readTexts(reading);
+  route = { namespace, rooms, except: readTexts(reading), keys: targetKeys(namespace, rooms) };
+  if (routes.size === MOST_ROUTES) routes.clear();
+  routes.set(name, route);
+  return route;
 }
 
 /** What `encode` is given; `text` is complete. */
@@ -77,21 +176,24 @@ export function encode(draft: Draft, publisher: number, number: number): Buffer 
   const rooms = draft.rooms ? [...draft.rooms] : NONE;
   const except = draft.except ? [...draft.except] : NONE;
   const packet = takesOffset ? text.slice(0, -1) : text;
-  let size = HEAD + 4 * 5 + Buffer.byteLength(namespace) + Buffer.byteLength(packet);
-  for (const room of rooms) size += 4 + Buffer.byteLength(room);
-  for (const room of except) size += 4 + Buffer.byteLength(room);
+  let route = 4 * 3 + Buffer.byteLength(namespace);
+  for (const room of rooms) route += 4 + Buffer.byteLength(room);
+  for (const room of except) route += 4 + Buffer.byteLength(room);
+  let size = AT.body + route + 4 * 2 + Buffer.byteLength(packet);
   for (const attachment of attachments) size += 4 + attachment.length;
   if (tag !== undefined) size += 4 + Buffer.byteLength(tag);
   const bytes = Buffer.allocUnsafe(size);
-  bytes[0] = draft.kind;
-  bytes[1] =
+  bytes.writeUInt32BE(size, AT.length);
+  bytes[AT.kind] = draft.kind;
+  bytes[AT.flags] =
     (draft.volatile ? VOLATILE : 0) |
     (draft.compress === false ? UNCOMPRESSED : 0) |
     (takesOffset ? OFFSET : 0) |
     (tag === undefined ? 0 : TAGGED);
-  bytes.writeDoubleBE(publisher, 2);
-  bytes.writeDoubleBE(number, 10);
-  let at = writeText(bytes, namespace, HEAD);
+  bytes.writeUIntBE(publisher, AT.publisher, 6);
+  bytes.writeUIntBE(number, AT.number, 6);
+  bytes.writeUInt32BE(route, AT.route);
+  let at = writeText(bytes, namespace, AT.body);
   for (const list of [rooms, except]) {
     at = bytes.writeUInt32BE(list.length, at);
     for (const room of list) at = writeText(bytes, room, at);
@@ -107,34 +209,9 @@ export function encode(draft: Draft, publisher: number, number: number): Buffer 
   return bytes;
 }
 
+/** A message that stands alone. @throws RangeError when it is none */
 export function decode(bytes: Buffer): Message {
-  const flags = bytes[1]!;
-  const reader = { bytes, at: HEAD };
-  const namespace = readText(reader);
-  const begin = reader.at;
-  const rooms = readTexts(reader);
-  const except = readTexts(reader);
-  const target = bytes.subarray(begin, reader.at);
-  const count = readNumber(reader);
-  const attachments: Buffer[] = [];
-  for (let index = 0; index < count; index++) attachments.push(readBytes(reader));
-  const text = readBytes(reader);
-  return {
-    kind: bytes[0]!,
-    volatile: (flags & VOLATILE) !== 0,
-    compress: (flags & UNCOMPRESSED) === 0,
-    takesOffset: (flags & OFFSET) !== 0,
-    publisher: bytes.readDoubleBE(2),
-    number: bytes.readDoubleBE(10),
-    namespace,
-    rooms,
-    except,
-    text,
-    attachments,
-    tag: (flags & TAGGED) === 0 ? undefined : readText(reader),
-    target,
-    blob: bytes,
-  };
+  return new Message(bytes);
 }
 
 const encoder = new Encoder();
@@ -163,7 +240,7 @@ export function encodeValue(value: unknown): Pick<Draft, 'text' | 'attachments'>
   return encodePacket({ type: PacketType.EVENT, nsp: '/', data: ['', value] });
 }
 
-export function decodeValue({ text, attachments }: Message): unknown {
+export function decodeValue({ text, attachments }: Pick<Message, 'text' | 'attachments'>): unknown {
   return (decodePacket(text.toString(), attachments).data as unknown[])[1];
 }
 
@@ -191,6 +268,11 @@ function readNumber(reading: Reading): number {
   return number;
 }
 
+function skip(reading: Reading): void {
+  const length = readNumber(reading);
+  reading.at += length;
+}
+
 function readBytes(reading: Reading): Buffer {
   const length = readNumber(reading);
   const begin = reading.at;
@@ -211,4 +293,13 @@ function readTexts(reading: Reading): readonly string[] {
   const texts: string[] = [];
   for (let index = 0; index < count; index++) texts.push(readText(reading));
   return texts;
+}
+
+/** The messages of an entry, in order. @throws RangeError when one is cut short */
+export function* messagesOf(batch: Buffer): Generator<Message> {
+  for (let at = 0; at < batch.length;) {
+    const message = new Message(batch, at);
+    at = message.end;
+    yield message;
+  }
 }

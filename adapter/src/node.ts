@@ -218,7 +218,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   }
 
   private hear(message: Message, isSaid: boolean): void {
-    if (isSaid) this.emit('notice', message.namespace, message.rooms, decodeValue(message));
+    if (isSaid) this.emit('notice', message.namespace, message.route.rooms, decodeValue(message));
   }
 
   private obey(message: Message, isSaid: boolean): void {

@@ -67,19 +67,17 @@ local function post(index)
   end
   for _, node in ipairs(nodes) do
     local entry = entries[node]
-    if not entry then
-      entry = { 'XADD', base .. 'm:' .. node, 'NOMKSTREAM', '*' }
-      entries[node] = entry
-    end
-    entry[#entry + 1] = '${FORMAT}'
-    entry[#entry + 1] = blob
+    if entry then entry[#entry + 1] = blob else entries[node] = { blob } end
   end
 end
 
 local function send()
   local gone = {}
   for node, entry in pairs(entries) do
-    if not redis.call(unpack(entry)) then gone[#gone + 1] = node end
+    local batch = table.concat(entry)
+    if not redis.call('XADD', base .. 'm:' .. node, 'NOMKSTREAM', '*', '${FORMAT}', batch) then
+      gone[#gone + 1] = node
+    end
   end
   if #gone == 0 then return end
   -- Named by a key, but cleared away: what the clearing has left is cleared here.

@@ -1,4 +1,4 @@
-import { namespaceKey, roomKey, serverKey } from './keys.js';
+import { roomKey, serverKey, targetKeys } from './keys.js';
 import { type Draft, KIND, encodePacket, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
 import type { How } from './outbox.js';
@@ -68,7 +68,7 @@ export function eventPost(
     ...(tag !== undefined && { tag }),
     ...encodePacket({ type: PacketType.EVENT, nsp: namespace, data: [...event] }),
   };
-  return { how: 'e', keys: keysOf(namespace, rooms), draft };
+  return { how: 'e', keys: targetKeys(namespace, rooms), draft };
 }
 
 /** `SOCKETS_JOIN` and `SOCKETS_LEAVE` among the cluster messages of socket.io-adapter. */
@@ -83,18 +83,12 @@ export function relocationPost(
   const value = encodeValue({ uid: node.nodeId, type: TYPES[action], data });
   return {
     how: joined.length > 0 ? `j${joined.length}` : 'e',
-    keys: [...keysOf(namespace, of), ...joined],
+    keys: [...targetKeys(namespace, of), ...joined],
     draft: { kind: KIND.cluster, namespace, ...value },
   };
 }
 
 export function noticePost({ namespace, rooms, body }: MailboxNotice): Post {
-  const keys = rooms.length === 0 ? [serverKey(namespace)] : keysOf(namespace, rooms);
+  const keys = rooms.length === 0 ? [serverKey(namespace)] : targetKeys(namespace, rooms);
   return { how: 'e', keys, draft: { kind: KIND.notice, namespace, rooms, ...encodeValue(body) } };
-}
-
-function keysOf(namespace: string, rooms: readonly string[]): string[] {
-  return rooms.length === 0
-    ? [namespaceKey(namespace)]
-    : rooms.map((room) => roomKey(namespace, room));
 }

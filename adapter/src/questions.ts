@@ -96,11 +96,12 @@ export class Questions {
   }
 
   answered(message: Message): void {
-    const { number, places } = decodeValue({ ...message, attachments: [] }) as Answer;
+    const { number, places } = decodeValue({ text: message.text, attachments: [] }) as Answer;
+    const { attachments } = message;
     const events = places?.map(([id, index], at) => ({
       id,
       index,
-      message: decode(message.attachments[at]!),
+      message: decode(attachments[at]!),
     }));
     this.open.get(number)?.(events);
   }

@@ -10,13 +10,13 @@ const COUNT = 64;
 /** Longest time spent on delivering before others get a turn. */
 const TURN_MS = 10;
 
-/** Fields of an entry: version of the format and message, again and again. */
-export type RawEntry = readonly [id: Buffer, fields: readonly Buffer[]];
+/** An entry has one field: by the version of the format, its messages. */
+export type RawEntry = readonly [id: Buffer, fields: readonly [format: Buffer, batch: Buffer]];
 
 export interface ReaderHooks {
   mailbox(): string;
   /** An entry was read; runs to its end before the next one. */
-  entry(id: EntryId, fields: readonly Buffer[]): void;
+  entry(id: EntryId, fields: RawEntry[1]): void;
   /** The entries of a turn have been handed over. */
   turnEnds(): void;
   failed(error: unknown): void;

@@ -1,12 +1,12 @@
 import { History } from './history.js';
 import { FORMAT, baseOf } from './keys.js';
 import { type Arg, Link, type RedisConnect } from './link.js';
-import { KIND, decode, encodeValue } from './message.js';
+import { KIND, type Message, encodeValue, messagesOf } from './message.js';
 import type { MailboxNode } from './node.js';
 import { Others } from './others.js';
 import { Outbox } from './outbox.js';
 import { type EntryId, type Place, START, WHOLE, following, formatPlace } from './position.js';
-import { Reader } from './reader.js';
+import { type RawEntry, Reader } from './reader.js';
 import { RedisClock } from './redis-clock.js';
 
 /** Arguments of one call while all is written anew. */
@@ -143,18 +143,25 @@ export class Shard {
     this.unsaid.push([id, index]);
   }
 
-  private receive(id: EntryId, fields: readonly Buffer[]): void {
-    for (let index = 0; index + 1 < fields.length; index += 2) {
-      if (fields[index]!.toString('latin1') !== FORMAT) {
-        const format = fields[index]!.toString();
-        this.node.emit('fault', new Error(`an entry of another format: ${format}`));
-        continue;
-      }
-      try {
-        this.node.take(this, { id, index: index / 2 }, decode(fields[index + 1]!));
-      } catch (error) {
-        this.node.emit('fault', error as Error);
-      }
+  private receive(id: EntryId, [format, batch]: RawEntry[1]): void {
+    const { node } = this;
+    if (format.toString('latin1') !== FORMAT) {
+      node.emit('fault', new Error(`an entry of another format: ${format.toString()}`));
+      return;
+    }
+    let index = 0;
+    try {
+      for (const message of messagesOf(batch)) this.take({ id, index: index++ }, message);
+    } catch (error) {
+      node.emit('fault', error as Error);
+    }
+  }
+
+  private take(place: Place, message: Message): void {
+    try {
+      this.node.take(this, place, message);
+    } catch (error) {
+      this.node.emit('fault', error as Error);
     }
   }
 
