@@ -136,7 +136,26 @@ export default defineConfig({
         ],
       },
     },
-    { files: ['gateway/src/config.ts'], rules: { 'node/no-process-env': 'off' } },
+    {
+      files: ['emitter/src/**'],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            patterns: [
+              {
+                group: ['@streamgate/*', '!@streamgate/protocol', '../../**', '../**/gateway/**'],
+                message: 'emitter/ is what a service installs: of ours it imports only protocol/.',
+              },
+            ],
+          },
+        ],
+      },
+    },
+    {
+      files: ['gateway/src/config.ts', 'emitter/src/cli/main.ts'],
+      rules: { 'node/no-process-env': 'off' },
+    },
     {
       // They start the built program: the environment and the terminal are their subject.
       files: ['tools/**', '*/test/**', '*/bench/**', '*.config.ts'],
