@@ -23,6 +23,7 @@ import { StreamDoor } from './ingest/stream/stream-door.js';
 import { TwoStepLedger } from './ingest/two-step-ledger.js';
 import { httpControllers } from './ingest/http/http-door.js';
 import { CONFIG, EXECUTOR, PRESENCE, VERIFY_TOKEN } from './ingest/http/needs.js';
+import { TcpDoor } from './ingest/tcp/tcp-door.js';
 import { Presence } from './presence/presence.js';
 import { Revocations } from './presence/revocations.js';
 import { Typing } from './presence/typing.js';
@@ -92,6 +93,7 @@ export function createParts(config: Config): Parts {
     doors.push(
       new StreamDoor({ config, backplane, executor, receipts, link: serviceRedis, connect }),
     );
+  if (config.tcpPort !== undefined) doors.push(new TcpDoor(config, executor));
   if (config.kafkaBrokers) doors.push(new KafkaDoor({ config, executor, nodeId }));
   return {
     config,

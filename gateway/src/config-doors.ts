@@ -25,6 +25,27 @@ export const commands = {
   },
 } as const satisfies Record<string, Variable>;
 
+export const tcp = {
+  STREAMGATE_TCP_PORT: {
+    schema: value.port,
+    help: 'Port of the Nest TCP door; unset: no such door; 0 = any free port, printed at start',
+  },
+  STREAMGATE_TCP_HOST: {
+    schema: value.text,
+    default: '127.0.0.1',
+    help: 'Address that it listens on; it has no authentication: who reaches it is trusted',
+  },
+  STREAMGATE_TCP_TLS_KEY: {
+    schema: value.privateKey,
+    mask: value.hidden,
+    help: 'Private key of the TCP door, PEM text; unset: no TLS',
+  },
+  STREAMGATE_TCP_TLS_CERT: {
+    schema: value.certificates,
+    help: 'Its certificate, those of the authorities between behind it, PEM text',
+  },
+} as const satisfies Record<string, Variable>;
+
 export const kafka = {
   STREAMGATE_KAFKA_BROKERS: {
     schema: value.brokers,

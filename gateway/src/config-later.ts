@@ -3,6 +3,4 @@ export const LATER: Readonly<Record<string, string>> = {
   STREAMGATE_DATABASE_URL: 'chat',
   STREAMGATE_DATA_DIR: 'chat',
   STREAMGATE_INSECURE_QUERY_USER: 'chat',
-  STREAMGATE_TCP_PORT: 'the TCP door',
-  STREAMGATE_TCP_HOST: 'the TCP door',
 };

@@ -1,3 +1,4 @@
+import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import proxyAddr from 'proxy-addr';
 import { pemKey } from './edge/verification-key.js';
@@ -72,6 +73,17 @@ export const publicKey = z.string().superRefine((pem, context) => {
     context.addIssue({ code: 'custom', message: (error as Error).message });
   }
 });
+
+export const privateKey = z
+  .string()
+  .refine(
+    (pem) => accepts(() => createPrivateKey(pem)),
+    'must be a private key without passphrase',
+  );
+
+export const certificates = z
+  .string()
+  .refine((pem) => accepts(() => new X509Certificate(pem)), 'must be certificates');
 
 export const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' });
 

@@ -1,5 +1,5 @@
 import { RoomRules } from '@streamgate/protocol/room-rules';
-import { commands, inbox, kafka, outbound } from './config-doors.js';
+import { commands, inbox, kafka, outbound, tcp } from './config-doors.js';
 import * as value from './config-values.js';
 import type { Variable } from './config-values.js';
 import { LOG_LEVELS } from './ops/log.js';
@@ -286,6 +286,7 @@ export const VARIABLES = {
   ...transport,
   ...commands,
   ...inbox,
+  ...tcp,
   ...kafka,
   ...outbound,
   ...documents,
@@ -302,6 +303,7 @@ export const SUBJECTS: Readonly<Record<string, Readonly<Record<string, Variable>
   'Connections and drain': transport,
   'Commands from services': commands,
   'Inboxes of users': inbox,
+  'The TCP door': tcp,
   'The Kafka door': kafka,
   'What services hear of clients': outbound,
   'For clients of the five documents': documents,

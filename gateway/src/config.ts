@@ -137,6 +137,8 @@ function contradictions(config: Config, given: ReadonlyMap<string, string>): str
     faults.push('STREAMGATE_KAFKA_CA: needs STREAMGATE_KAFKA_TLS');
   if (config.eventsBurst < config.eventsPerSecond)
     faults.push('STREAMGATE_EVENTS_BURST: must be at least STREAMGATE_EVENTS_PER_SECOND');
+  if ((config.tcpTlsKey === undefined) !== (config.tcpTlsCert === undefined))
+    faults.push('STREAMGATE_TCP_TLS_KEY: goes together with STREAMGATE_TCP_TLS_CERT');
   if (config.httpPort !== 0 && config.httpPort === config.managementPort)
     faults.push('STREAMGATE_MANAGEMENT_PORT: must differ from STREAMGATE_HTTP_PORT');
   return faults;

@@ -93,11 +93,11 @@ export class Executor {
 
   /**
    * As `executeAll` for any number of commands, in steps that the backplane carries at once.
-   * @param inputs a command, or why it is none
+   * @param inputs an item, or why it is none
    * @returns never rejects: when a step fails, what follows it is refused alike, so that order holds
    */
   async executeBatch(
-    inputs: readonly (CommandInput | GatewayError)[],
+    inputs: readonly (Item | GatewayError)[],
     caller: Caller,
   ): Promise<(Outcome | GatewayError)[]> {
     const outcomes: (Outcome | GatewayError)[] = [];
@@ -105,9 +105,7 @@ export class Executor {
     for (const step of steps(inputs)) {
       try {
         if (failure) throw failure;
-        const items = step.flatMap((input) =>
-          input instanceof GatewayError ? [] : [{ input, wantSessions: true }],
-        );
+        const items = step.filter((input): input is Item => !(input instanceof GatewayError));
         const executed = await this.executeAll(items, caller);
         let next = 0;
         for (const input of step)

@@ -32,7 +32,8 @@ export class CommandsController {
   ): Promise<AnswerOf<'commands'>> {
     const inputs = commands.map((fields, index) => {
       try {
-        return commandOf(fields, principal, key === undefined ? undefined : `${key}#${index}`);
+        const own = key === undefined ? undefined : `${key}#${index}`;
+        return { input: commandOf(fields, principal, own), wantSessions: true };
       } catch (thrown) {
         return toGatewayError(thrown);
       }
