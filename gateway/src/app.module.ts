@@ -12,7 +12,11 @@ import { createStreamsBackplane } from './backplane/streams.js';
 import type { Config } from './config.js';
 import type { EdgeParts } from './edge/edge.js';
 import { TokenVerifier } from './edge/tokens.js';
+import { Inbox } from './inbox/inbox.js';
 import { inboxLua } from './inbox/inbox-scripts.js';
+import { MemoryInbox } from './inbox/memory-inbox.js';
+import { RedisInbox } from './inbox/redis-inbox.js';
+import type { InboxStore } from './inbox/store.js';
 import type { Door } from './ingest/door.js';
 import { Executor } from './ingest/execute.js';
 import { KafkaDoor } from './ingest/kafka/kafka-door.js';
@@ -57,13 +61,28 @@ function createBackplane(config: Config, connect: RedisConnect): Backplane {
   }
 }
 
-/** Where it is recorded what was done: together with doing it, where the backplane can. */
-function createLedger(config: Config, backplane: Backplane, link: RedisLink | undefined): Ledger {
-  if (!link) return new MemoryLedger(backplane, config.idempotencySeconds * 1000, () => 0);
+/**
+ * Where events for absent users lie, and where it is recorded what was done: together with doing it,
+ * where the backplane can.
+ */
+function createRecords(
+  config: Config,
+  backplane: Backplane,
+  link: RedisLink | undefined,
+): { store: InboxStore; ledger: Ledger } {
+  if (!link) {
+    const store = new MemoryInbox(config);
+    const windowMs = config.idempotencySeconds * 1000;
+    return { store, ledger: new MemoryLedger(backplane, windowMs, (kept) => store.append(kept)) };
+  }
+  const store = new RedisInbox(config, link);
   const together = backplane.together?.bind(backplane);
-  return together
-    ? new ScriptLedger({ together }, config, inboxLua(config))
-    : new TwoStepLedger(backplane, link, config, inboxLua(config));
+  return {
+    store,
+    ledger: together
+      ? new ScriptLedger({ together }, config, inboxLua(config))
+      : new TwoStepLedger(backplane, link, config, inboxLua(config)),
+  };
 }
 
 /** All that a node is made of. */
@@ -86,7 +105,7 @@ export function createParts(config: Config): Parts {
   const serviceRedis =
     backplane.kind === 'memory' ? undefined : new RedisLink(connect, config.redisTimeoutMs);
   const receipts = serviceRedis && new Receipts(serviceRedis, config.redisPrefix, nodeId);
-  const ledger = createLedger(config, backplane, serviceRedis);
+  const { store, ledger } = createRecords(config, backplane, serviceRedis);
   const executor = new Executor({ config, backplane, ledger, receipts });
   const doors: Door[] = [];
   if (serviceRedis && receipts)
@@ -98,6 +117,7 @@ export function createParts(config: Config): Parts {
   return {
     config,
     backplane,
+    inbox: new Inbox(config, backplane, store),
     serviceRedis,
     eventsOut,
     executor,

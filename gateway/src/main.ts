@@ -34,7 +34,7 @@ export async function start(): Promise<Started> {
   const config = readConfig();
   log.level = config.logLevel;
   const parts = createParts(config);
-  const { backplane, doors, eventsOut, serviceRedis, tokens, typing } = parts;
+  const { backplane, doors, eventsOut, inbox, serviceRedis, tokens, typing } = parts;
   const app = await NestFactory.create<NestExpressApplication>(AppModule.of(parts), {
     logger: nestLogger,
     bodyParser: false,
@@ -57,6 +57,7 @@ export async function start(): Promise<Started> {
     await Promise.all(doors.map((door) => door.close()));
     await app.close();
     await edge.close();
+    await inbox.close();
     typing.close();
     tokens.close();
     eventsOut.close();

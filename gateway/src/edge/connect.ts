@@ -188,14 +188,14 @@ export class Connect {
       await presence.depart({ id, namespace: namespace.name, principal }, false);
       throw new GatewayError('internal', 'the connection closed meanwhile');
     }
+    const { recovered } = opening;
     const previous: PreviousSession = {
       sid: opening.id,
       pid: opening.pid,
       rooms: opening.rooms.map(roomKey),
-      data: { userId: principal.userId } satisfies SessionData,
+      data: this.dataOf(principal, recovered),
       missedPackets: opening.missed,
     };
-    const { recovered } = opening;
     const session = new SessionSocket(
       namespace,
       client,
@@ -208,6 +208,12 @@ export class Connect {
     session.dormant = dormant;
     if (arrival) this.arrivals.set(session, arrival);
     return session;
+  }
+
+  /** Until its inbox has been looked into, a new session must not be continued as if it had. */
+  private dataOf({ userId }: Principal, recovered: boolean): SessionData {
+    const proves = !recovered && this.parts.config.inboxAck === 'heartbeat';
+    return proves ? { userId, unproven: true } : { userId };
   }
 
   /** The client's earlier session, if it is this user's; another user's is discarded. */
@@ -223,6 +229,7 @@ export class Connect {
     const lost = await backplane.claim(namespace, pid);
     if (!lost) metrics.recoveries.add('unknown');
     else if (lost.userId !== principal.userId) metrics.recoveries.add('other_user');
+    else if (lost.unproven) metrics.recoveries.add('unproven');
     else return lost;
     return undefined;
   }

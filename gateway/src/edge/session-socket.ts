@@ -4,20 +4,25 @@ import { GatewayError } from '@streamgate/protocol/errors';
 import type { Principal } from '@streamgate/protocol/principal';
 import type { ServerEventName, ServerPayload } from '@streamgate/protocol/server-events';
 import { roomKey, roomName } from '../backplane/room-key.js';
-import type { Session } from '../backplane/session.js';
+import type { SessionData } from '../backplane/backplane.js';
+import type { Attendee, Wants } from '../inbox/attendee.js';
 import { metrics } from '../ops/metrics.js';
 import { closeConnection, terminateConnection } from './close-connection.js';
+import { Hold, type HoldOptions } from './hold.js';
 import {
   PACKET,
   type Client,
   type Packet,
   type PreviousSession,
   asSocketIoSession,
+  askClient,
   connectionOf,
   forgetHandshake,
   markRecovered,
+  whenSent,
   writePacket,
 } from './socket-io-internals.js';
+import { writeTogether } from './write-together.js';
 
 /** What happens around a session; one object serves all sessions. */
 export interface SessionHooks {
@@ -25,13 +30,16 @@ export interface SessionHooks {
   /** @param rooms names of the rooms that it was in until now */
   closed(session: SessionSocket, reason: string, rooms: readonly string[]): void;
   renew(session: SessionSocket, token: string): Promise<number | undefined>;
+  readonly holding: HoldOptions;
+  /** Its data has changed: resolves when other nodes know. */
+  changed(session: SessionSocket): Promise<void>;
 }
 
 /**
  * A session over a Socket.IO socket. Events of the client come in by overriding `_onpacket`: no
  * listener, closure or map entry per session and event (idle heap is what 10,000 sessions cost).
  */
-export class SessionSocket extends Socket implements Session {
+export class SessionSocket extends Socket implements Attendee {
   readonly connectedAt = Date.now();
   principal: Principal;
   /** Set when the token ran out and the grace time began. */
@@ -43,6 +51,8 @@ export class SessionSocket extends Socket implements Session {
    * such a session is neither registered nor announced.
    */
   dormant = false;
+  /** Stands between it and the backplane, while something does. */
+  private held: Hold | undefined;
   private readonly hooks: SessionHooks;
 
   constructor(
@@ -97,6 +107,44 @@ export class SessionSocket extends Socket implements Session {
 
   acknowledge(id: number, answer: unknown): void {
     writePacket(this, { type: PACKET.ack, id, data: [answer] });
+  }
+
+  hold(wants: Wants): void {
+    this.held ??= new Hold(this, this.hooks.holding);
+    this.held.keep(wants);
+  }
+
+  sift(wants: Wants): string[] {
+    this.held ??= new Hold(this, this.hooks.holding);
+    return this.held.pass(wants);
+  }
+
+  release(): string[] {
+    const sent = this.held?.end() ?? [];
+    this.held = undefined;
+    return sent;
+  }
+
+  deliver(events: readonly unknown[][], acked?: (index: number) => void): Promise<boolean> {
+    writeTogether(this.client, () => {
+      for (const [index, data] of events.entries())
+        if (acked) askClient(this, data, () => acked(index));
+        else writePacket(this, { type: PACKET.event, data });
+    });
+    return whenSent(connectionOf(this.client));
+  }
+
+  onHeartbeat(listener: () => void): () => void {
+    const { conn } = this.client;
+    conn.on('heartbeat', listener);
+    return () => void conn.off('heartbeat', listener);
+  }
+
+  setUnproven(unproven: boolean): Promise<void> {
+    const data = this.data as SessionData;
+    if (unproven) data.unproven = true;
+    else delete data.unproven;
+    return this.hooks.changed(this);
   }
 
   renew(token: string): Promise<number | undefined> {

@@ -4,6 +4,7 @@ import type { Backplane } from '../backplane/backplane.js';
 import type { Config } from '../config.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
+import type { Inbox } from '../inbox/inbox.js';
 import type { Presence } from '../presence/presence.js';
 import type { Revocations } from '../presence/revocations.js';
 import type { Typing } from '../presence/typing.js';
@@ -12,6 +13,7 @@ import { Connect } from './connect.js';
 import { type Handlers, dispatch, refuse } from './dispatch.js';
 import { ExpiryWheel } from './expiry.js';
 import type { FloodGuard } from './flood-guard.js';
+import type { HoldOptions } from './hold.js';
 import type { SessionHooks, SessionSocket } from './session-socket.js';
 import type { Packet } from './socket-io-internals.js';
 import { closeWhenTold } from './told-closings.js';
@@ -20,6 +22,7 @@ import type { TokenVerifier } from './tokens.js';
 export interface SessionsParts {
   readonly config: Config;
   readonly backplane: Backplane;
+  readonly inbox: Inbox;
   readonly tokens: TokenVerifier;
   readonly presence: Presence;
   readonly revocations: Revocations;
@@ -40,12 +43,19 @@ export class Sessions implements SessionHooks {
   private readonly parts: SessionsParts;
   private readonly connect: Connect;
   private readonly expiry: ExpiryWheel<SessionSocket>;
+  readonly holding: HoldOptions;
   private readonly graceMs: number;
   private readonly departing = new Set<Promise<void>>();
   private open = 0;
 
   constructor(parts: SessionsParts) {
     this.parts = parts;
+    const { backplane, config } = parts;
+    this.holding = {
+      tag: () => backplane.deliveringTag,
+      maxBytes: config.maxBufferedBytes,
+      onFull: (session) => session.close('slow_consumer'),
+    };
     this.graceMs = parts.config.tokenGraceSeconds * 1000;
     this.expiry = new ExpiryWheel((session) => this.expired(session));
     this.connect = new Connect({
@@ -84,13 +94,13 @@ export class Sessions implements SessionHooks {
         new GatewayError('rate_limited', undefined, { retryAfterMs: verdict }),
       );
     else {
-      if (session.dormant) this.connect.wake(session);
+      if (session.dormant) this.wake(session);
       dispatch(handlers, session, packet);
     }
   }
 
   closed(session: SessionSocket, reason: string, rooms: readonly string[]): void {
-    const { presence, rooms: allRooms, typing } = this.parts;
+    const { inbox, presence, rooms: allRooms, typing } = this.parts;
     this.open -= 1;
     this.expiry.unwatch(session);
     metrics.disconnects.add(reason);
@@ -106,6 +116,7 @@ export class Sessions implements SessionHooks {
     );
     typing.ended(session);
     allRooms.ended(session, rooms);
+    inbox.closed(session);
     if (session.dormant) return;
     const departing = presence
       .depart(session, ON_PURPOSE.has(reason))
@@ -134,8 +145,18 @@ export class Sessions implements SessionHooks {
     this.parts.flood.opened(session);
     this.watch(session);
     this.parts.rooms.entered(session);
+    if (!session.dormant) this.parts.inbox.opened(session);
     // Revoked while it was being let in: nobody could end it then.
     if (this.parts.revocations.has(session.principal)) session.close('revoked');
+  }
+
+  private wake(session: SessionSocket): void {
+    this.connect.wake(session);
+    this.parts.inbox.opened(session);
+  }
+
+  changed(session: SessionSocket): Promise<void> {
+    return this.parts.backplane.save(session);
   }
 
   private watch(session: SessionSocket): void {

@@ -40,6 +40,30 @@ export function connectionId(connection: Connection): string {
   return (connection as unknown as { id: string }).id;
 }
 
+/** Resolves when what was written has left this process: true; or when the connection has ended. */
+export function whenSent(connection: Connection): Promise<boolean> {
+  return new Promise((resolve) => {
+    const { transport } = connection;
+    const done = (sent: boolean) => {
+      transport.off('drain', drained);
+      connection.off('close', closed).off('upgrade', upgraded);
+      resolve(sent);
+    };
+    const waits = () =>
+      (connection as unknown as { writeBuffer: unknown[] }).writeBuffer.length > 0;
+    // Said by a transport when the system has taken all that it was given.
+    const drained = () => waits() || done(true);
+    const closed = () => done(false);
+    const upgraded = () => done(true);
+    if (connection.readyState === 'closed') resolve(false);
+    else if (transport.writable && !waits()) resolve(true);
+    else {
+      transport.on('drain', drained);
+      connection.on('close', closed).on('upgrade', upgraded);
+    }
+  });
+}
+
 /** Hands what waits to the transport, if that can take it. */
 export function flush(connection: Connection): void {
   (connection as unknown as { flush(): void }).flush();
@@ -71,6 +95,49 @@ const NO_HANDSHAKE = Object.freeze({});
 /** A socket's handshake repeats the request and holds on to the token: the edge reads neither again. */
 export function forgetHandshake(socket: Socket): void {
   (socket as { handshake: object }).handshake = NO_HANDSHAKE;
+}
+
+/** How an adapter wants packets to be written. */
+export interface WriteOptions {
+  readonly volatile?: boolean;
+}
+
+/** What a client does with encoded packets, whose types socket.io keeps private. */
+export type WritePackets = (packets: readonly (string | Buffer)[], options: WriteOptions) => void;
+
+interface ClientInternals {
+  writeToEngine: WritePackets;
+  _packet(packet: unknown, options: unknown): void;
+}
+
+/** Writes to the client's connection what is encoded already. */
+export function writeEncoded(client: Client, ...write: Parameters<WritePackets>): void {
+  (client as unknown as ClientInternals).writeToEngine(...write);
+}
+
+/** The client as it is, but what adapters write goes to `write`. */
+export function withWrites(client: Client, write: WritePackets): Client {
+  const internals = client as unknown as ClientInternals;
+  return Object.assign(Object.create(client) as Client, {
+    writeToEngine: write,
+    _packet: (...packet: Parameters<ClientInternals['_packet']>) => internals._packet(...packet),
+  });
+}
+
+/** Through which adapters write to a socket. */
+export function replaceClient(socket: Socket, client: Client): void {
+  (socket as { client: Client }).client = client;
+}
+
+/** As `writePacket`, an event whose ack is waited for. */
+export function askClient(socket: Socket, data: unknown[], acked: () => void): void {
+  const { acks, nsp } = socket as unknown as {
+    acks: Map<number, () => void>;
+    nsp: { _ids: number };
+  };
+  const id = nsp._ids++;
+  acks.set(id, acked);
+  writePacket(socket, { type: PACKET.event, data, id });
 }
 
 /** Writes a packet straight to the socket's connection, past adapter and listeners. */

@@ -11,6 +11,7 @@ import { RoomName, userRoom } from '@streamgate/protocol/rooms';
 import { streamNames } from '@streamgate/protocol/stream';
 import type { Act, Relocation } from '../backplane/backplane.js';
 import type { Config } from '../config.js';
+import { keptAct } from '../inbox/inbox.js';
 import { decideRelocation } from '../rooms/access.js';
 
 /** Who asks: through which door and, where a door knows its callers, with whose token. */
@@ -19,7 +20,7 @@ export interface Caller {
   readonly principal?: Principal;
 }
 
-export type Rules = Pick<Config, 'emitRoles' | 'redisPrefix'>;
+export type Rules = Pick<Config, 'emitRoles' | 'inboxAck' | 'redisPrefix'>;
 
 /** A command that may be executed. */
 export interface Accepted {
@@ -109,7 +110,12 @@ function usersOf(command: Command): readonly string[] | undefined {
  * @param tag names the event in the inboxes, when it is kept in any
  * @param writtenAt when the service asked, in milliseconds since the epoch
  */
-export function actsOf(accepted: Accepted, tag: string | undefined, writtenAt: number): Act[] {
+export function actsOf(
+  accepted: Accepted,
+  tag: string | undefined,
+  writtenAt: number,
+  rules: Rules,
+): Act[] {
   const { command, relocation } = accepted;
   const moves = relocation ? [relocation] : [];
   const { nsp: namespace } = command;
@@ -126,7 +132,8 @@ export function actsOf(accepted: Accepted, tag: string | undefined, writtenAt: n
   if (command.action !== 'emit') return moves;
   const { to, except, event, args, volatile } = command;
   const publication = { namespace, to, except, event, args, volatile };
-  return [...moves, tag === undefined ? publication : { ...publication, tag }];
+  if (tag === undefined) return [...moves, publication];
+  return [...moves, keptAct(rules, { ...publication, tag }, usersOf(command) ?? [])];
 }
 
 /** Behind the disconnect, whose reason the client is to hear. */

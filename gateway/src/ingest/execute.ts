@@ -137,7 +137,7 @@ export class Executor {
             ? { step: 'same', as: before.index, deed: { ...entry, acts: [] } }
             : { step: 'refused', error: new GatewayError('idempotency_conflict') };
         const inbox = keepsakeOf(accepted, tagOf(item, consumer), deadline);
-        const acts = actsOf(accepted, inbox?.tag, writtenAt);
+        const acts = actsOf(accepted, inbox?.tag, writtenAt, this.parts.config);
         const deed = { ...entry, ...(once && { once }), acts, ...(inbox && { inbox }) };
         return { step: 'act', accepted, deed };
       } catch (thrown) {

@@ -1,0 +1,126 @@
+import { userRoom } from '@streamgate/protocol/rooms';
+import type { Backplane, Notice, Publication } from '../backplane/backplane.js';
+import type { Config } from '../config.js';
+import { type Attendance, type Desk } from './attendance.js';
+import type { Attendee } from './attendee.js';
+import { ClientAttendance } from './client-attendance.js';
+import { HeartbeatAttendance } from './heartbeat-attendance.js';
+import { Looks } from './looks.js';
+import type { InboxStore } from './store.js';
+import { Takings } from './takings.js';
+
+/** How often a store that failed is asked again. */
+const RETRY_MS = 1000;
+/**
+ * How long an event stays after a client's ack, so that the user's other sessions are sent it too,
+ * which are told at the same moment.
+ */
+const LINGER_MS = 3000;
+
+/** The inboxes of the users who have sessions on this node. */
+export class Inbox {
+  private readonly byClient: boolean;
+  private readonly looks: Looks;
+  private readonly takings: Takings;
+  /** By namespace and user. */
+  private readonly attendances = new Map<string, Set<Attendance>>();
+  private readonly bySession = new WeakMap<Attendee, Attendance>();
+  private readonly owing = new Set<Attendance>();
+  private readonly desk: Desk;
+  private retry: NodeJS.Timeout | undefined;
+
+  constructor(config: Pick<Config, 'inboxAck'>, backplane: Backplane, store: InboxStore) {
+    this.byClient = config.inboxAck === 'client';
+    this.looks = new Looks(store);
+    this.takings = new Takings(store, this.byClient ? LINGER_MS : 0);
+    this.desk = {
+      look: ({ namespace, principal: { userId } }, after) =>
+        this.looks.look({ namespace, userId, after }),
+      take: ({ namespace, principal: { userId } }, what) =>
+        this.takings.add({ namespace, userId, what }),
+      caughtUp: () => backplane.caughtUp(),
+      offset: ({ namespace }) => backplane.offset(namespace),
+      owe: (attendance) => this.owe(attendance),
+    };
+    store.onReturn(() => this.resume());
+    backplane.onTagged((namespace, to, tag) => {
+      if (to === '*') return;
+      for (const room of to)
+        for (const attendance of this.attendances.get(nameOf(namespace, room)) ?? [])
+          attendance.heard(tag);
+    });
+    backplane.onNotice((namespace, _, body) => {
+      if (body.kind !== 'inbox') return;
+      for (const user of body.users)
+        for (const attendance of this.attendances.get(nameOf(namespace, userRoom(user))) ?? [])
+          attendance.rung();
+    });
+  }
+
+  /** A session is open and in its rooms, and nothing that comes live has been sent to it yet. */
+  opened(session: Attendee): void {
+    const attendance = this.byClient
+      ? new ClientAttendance(session, this.desk)
+      : new HeartbeatAttendance(session, this.desk);
+    const name = nameOfSession(session);
+    const present = this.attendances.get(name);
+    if (present) present.add(attendance);
+    else this.attendances.set(name, new Set([attendance]));
+    this.bySession.set(session, attendance);
+    attendance.opened();
+  }
+
+  closed(session: Attendee): void {
+    const attendance = this.bySession.get(session);
+    if (!attendance) return;
+    attendance.closed();
+    this.owing.delete(attendance);
+    const name = nameOfSession(session);
+    const present = this.attendances.get(name);
+    present?.delete(attendance);
+    if (present?.size === 0) this.attendances.delete(name);
+    // It may come back at once, and is not to be sent again what it has acknowledged.
+    if (this.byClient) this.takings.flush();
+  }
+
+  /** Resolves when what was received is taken out, as far as that is possible. */
+  async close(): Promise<void> {
+    clearInterval(this.retry);
+    await this.takings.close();
+  }
+
+  private owe(attendance: Attendance): void {
+    this.owing.add(attendance);
+    this.retry ??= setInterval(() => this.resume(), RETRY_MS).unref();
+  }
+
+  private resume(): void {
+    clearInterval(this.retry);
+    this.retry = undefined;
+    const owing = [...this.owing];
+    this.owing.clear();
+    for (const attendance of owing) attendance.resume();
+  }
+}
+
+/**
+ * How an event that is kept reaches the sessions that are there: it is sent live, or they are told
+ * to fetch it.
+ */
+export function keptAct(
+  { inboxAck }: Pick<Config, 'inboxAck'>,
+  publication: Publication,
+  users: readonly string[],
+): Publication | Notice {
+  if (inboxAck === 'heartbeat') return publication;
+  const { namespace } = publication;
+  return { namespace, to: users.map(userRoom), body: { kind: 'inbox', users } };
+}
+
+function nameOfSession({ namespace, principal }: Attendee): string {
+  return nameOf(namespace, userRoom(principal.userId));
+}
+
+function nameOf(namespace: string, room: string): string {
+  return `${namespace}:${room}`;
+}
