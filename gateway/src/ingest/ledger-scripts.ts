@@ -13,7 +13,7 @@ end
 local lease, token, stream, group = take(), take(), take(), take()
 local window, count = take(), tonumber(take())
 local answer = { 0 }
-local newest
+local acknowledged = false
 
 -- Takes a deed's part for inboxes; returns in how many it lies.
 local function keep(wanted)
@@ -32,15 +32,26 @@ end
 `;
 
 /**
- * Defines `trim(stream, group, newest)`: takes what was acknowledged off the stream, `newest` the last
- * of it. So the first entry of a stream is always the oldest that was not executed.
+ * Defines `trim(stream, group)`: takes off the stream what was given out and acknowledged, up to the
+ * first that was not. So the first entry of a stream is the oldest that was not executed.
  */
 export const TRIM = `
-local function trim(stream, group, newest)
+local function trim(stream, group)
   local pending = redis.pcall('XPENDING', stream, group)
   if pending.err then return end
-  local ms, number = string.match(newest, '^(%d+)-(%d+)$')
-  redis.call('XTRIM', stream, 'MINID', pending[2] or string.format('%s-%.0f', ms, number + 1))
+  local first = pending[2]
+  if not first then
+    for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+      if info[2] == group then
+        for index = 3, #info, 2 do
+          if info[index] == 'last-delivered-id' then first = info[index + 1] end
+        end
+      end
+    end
+    local ms, number = string.match(first, '^(%d+)-(%d+)$')
+    first = string.format('%s-%.0f', ms, number + 1)
+  end
+  redis.call('XTRIM', stream, 'MINID', first)
 end
 `;
 
@@ -73,12 +84,12 @@ for _ = 1, count do
     for number = act + 1, act + acts do publish(number) end
     if once ~= '' then redis.call('SET', once, digest, 'EX', window) end
   end
-  if entry ~= '' and (verdict == 'done' or verdict == 'duplicate') then newest = entry end
+  if entry ~= '' and verdict ~= 'conflict' then acknowledged = true end
   act = act + acts
   answer[#answer + 1] = verdict
   answer[#answer + 1] = inboxed
 end
-if newest then trim(stream, group, newest) end
+if acknowledged then trim(stream, group) end
 return answer
 `;
 
@@ -109,8 +120,8 @@ for _ = 1, count do
   take()
   keep(false)
   if once ~= '' then redis.call('SET', once, digest, 'EX', window) end
-  if entry ~= '' and redis.call('XACK', stream, group, entry) == 1 then newest = entry end
+  if entry ~= '' and redis.call('XACK', stream, group, entry) == 1 then acknowledged = true end
 end
-if newest then trim(stream, group, newest) end
+if acknowledged then trim(stream, group) end
 return answer
 `;

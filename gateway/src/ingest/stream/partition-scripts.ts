@@ -184,7 +184,7 @@ return claimed
  * Keys: lease, stream, history. Arguments: token, group, consumer, entries at most. Answers `lost`,
  * `no group`, or history, new entries and, when there are none, the last entry that there ever was.
  */
-const READ = `
+const READ = `${TRIM}
 local lease, stream, history = unpack(KEYS)
 local token, group, consumer, most = unpack(ARGV)
 if redis.call('GET', lease) ~= token then return 'lost' end
@@ -195,6 +195,8 @@ if reply and reply.err then
 end
 local told = redis.call('GET', history) or ''
 if reply and reply[1] then return { told, reply[1][2], '' } end
+-- Also what others have acknowledged.
+if redis.call('XLEN', stream) > 0 then trim(stream, group) end
 local info = redis.call('XINFO', 'STREAM', stream)
 for index = 1, #info, 2 do
   if info[index] == 'last-generated-id' then return { told, {}, info[index + 1] } end
@@ -210,17 +212,15 @@ const BURY = `${TRIM}
 local lease, stream, dead = unpack(KEYS)
 local token, group, most = unpack(ARGV, 1, 3)
 if redis.call('GET', lease) ~= token then return 'lost' end
-local at, newest = 4, nil
+local at = 4
 while at <= #ARGV do
   local entry, count = ARGV[at], tonumber(ARGV[at + 1])
   if redis.call('XACK', stream, group, entry) == 1 then
     redis.call('XADD', dead, '*', unpack(ARGV, at + 2, at + 1 + count))
-    newest = entry
   end
   at = at + 2 + count
 end
-if not newest then return 0 end
-trim(stream, group, newest)
+trim(stream, group)
 return redis.call('XTRIM', dead, 'MAXLEN', '~', most)
 `;
 
