@@ -57,6 +57,9 @@ export async function startBroker({ login, running = true }: BrokerOptions = {})
     'transaction.state.log.min.isr': '1',
     'group.initial.rebalance.delay.ms': '0',
     'auto.create.topics.enable': 'false',
+    // One that was killed may come back before the controller has forgotten it.
+    'broker.session.timeout.ms': '2000',
+    'broker.heartbeat.interval.ms': '500',
     ...(login && {
       'sasl.enabled.mechanisms': 'SCRAM-SHA-512',
       'listener.name.out.scram-sha-512.sasl.jaas.config':
@@ -75,7 +78,7 @@ export async function startBroker({ login, running = true }: BrokerOptions = {})
   );
   java('kafka.tools.StorageTool', [
     ...['format', '--standalone', '--config', file],
-    ...['--cluster-id', randomBytes(16).toString('base64url')],
+    `--cluster-id=${randomBytes(16).toString('base64url')}`,
     ...(login
       ? ['--add-scram', `SCRAM-SHA-512=[name=${login.username},password=${login.password}]`]
       : []),

@@ -6,21 +6,21 @@ const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5000;
 const TELL_MS = 10_000;
 
-/** Does it again until it succeeds, and complains. @returns undefined when aborted before */
+/** Does it once or until it succeeds, and complains. @returns undefined when aborted before */
 export async function insist<T>(
   signal: AbortSignal,
   complaint: string,
   action: () => Promise<T>,
 ): Promise<T | undefined> {
-  for (let attempt = 1; !signal.aborted; attempt += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       return await action();
     } catch (error) {
       complain(complaint, error);
     }
     await pause(attempt, signal);
+    if (signal.aborted) return undefined;
   }
-  return undefined;
 }
 
 /** Says so in the log, not every time. */

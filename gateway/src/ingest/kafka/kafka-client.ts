@@ -20,6 +20,9 @@ export function clientOptions(config: KafkaConfig): BaseOptions {
   const { kafkaSaslUsername: username, kafkaSaslPassword: password } = config;
   return {
     clientId: 'streamgate',
+    // Within a call, which may try several brokers; the door itself tries without end.
+    retries: 3,
+    retryDelay: 300,
     bootstrapBrokers: [...kafkaBrokers],
     ...(kafkaTls && { tls: kafkaCa === undefined ? {} : { ca: kafkaCa }, tlsServerName: true }),
     ...(mechanism && {
