@@ -81,9 +81,8 @@ export class MailboxAdapter extends ClusterAdapter {
       this.broadcastHere(packet, opts);
       return;
     }
-    this.node.post(this.keysOf(opts), this.draftOf(packet, opts), undefined, () =>
-      this.broadcastHere(packet, opts),
-    );
+    const post = { how: 'e', keys: this.keysOf(opts), draft: this.draftOf(packet, opts) } as const;
+    this.node.post(post, undefined, () => this.broadcastHere(packet, opts));
   }
 
   /** To sessions of this node, at once. */
@@ -152,13 +151,13 @@ export class MailboxAdapter extends ClusterAdapter {
   override async addSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
     const message = { type: 4, data: { opts: encodeOptions(opts), rooms } };
     const here = () => Adapter.prototype.addSockets.call(this, opts, rooms);
-    await this.command(opts, message, here, rooms);
+    await this.command(opts, message, here, { joined: rooms });
   }
 
   override async delSockets(opts: BroadcastOptions, rooms: string[]): Promise<void> {
-    await this.command(opts, { type: 5, data: { opts: encodeOptions(opts), rooms } }, () =>
-      Adapter.prototype.delSockets.call(this, opts, rooms),
-    );
+    const message = { type: 5, data: { opts: encodeOptions(opts), rooms } };
+    const here = () => Adapter.prototype.delSockets.call(this, opts, rooms);
+    await this.command(opts, message, here, { left: rooms });
   }
 
   override async disconnectSockets(opts: BroadcastOptions, close: boolean): Promise<void> {
@@ -192,7 +191,8 @@ export class MailboxAdapter extends ClusterAdapter {
   override async serverSideEmit(packet: unknown[]): Promise<void> {
     const ack = packet.at(-1);
     if (typeof ack !== 'function') {
-      this.node.post([serverKey(this.name)], this.clusterDraft({ type: 9, data: { packet } }));
+      const draft = this.clusterDraft({ type: 9, data: { packet } });
+      this.node.post({ how: 'e', keys: [serverKey(this.name)], draft });
       return;
     }
     const args = packet.slice(0, -1);
@@ -246,7 +246,7 @@ export class MailboxAdapter extends ClusterAdapter {
     opts: BroadcastOptions,
     message: { type: number; data: unknown },
     here: () => void,
-    joined: readonly string[] = [],
+    { joined = [], left = [] }: { joined?: readonly string[]; left?: readonly string[] } = {},
   ): Promise<void> {
     if (opts.flags?.local) {
       here();
@@ -260,7 +260,9 @@ export class MailboxAdapter extends ClusterAdapter {
       const keys = this.keysOf(opts);
       for (const room of joined) keys.push(roomKey(this.name, room));
       const how = joined.length > 0 ? (`j${joined.length}` as const) : 'e';
-      this.node.post(keys, this.clusterDraft(message), () => resolve(), refused, how);
+      const draft = this.clusterDraft(message);
+      const keysLeft = left.map((room) => roomKey(this.name, room));
+      this.node.post({ how, keys, draft, left: keysLeft }, () => resolve(), refused);
     });
   }
 
@@ -275,7 +277,7 @@ export class MailboxAdapter extends ClusterAdapter {
       const asked = others ? nodes?.filter((node) => node !== this.node.nodeId) : nodes;
       this.questions.expect(requestId, asked ?? []);
     };
-    this.node.post(keys, this.clusterDraft(message), sent, refused, 'q');
+    this.node.post({ how: 'q', keys, draft: this.clusterDraft(message) }, sent, refused);
   }
 }
 

@@ -1,7 +1,6 @@
-import type { Redis } from 'ioredis';
 import type { Namespace } from 'socket.io';
 import { MailboxAdapter } from './adapter.js';
-import { type Health, RedisAway, type RedisConnect, backoff } from './link.js';
+import { type Health, RedisAway, type RedisConnect } from './link.js';
 import { MailboxNode } from './node.js';
 import type { NodeEvents } from './node-settings.js';
 import { PacketType } from './parser.js';
@@ -15,6 +14,7 @@ import {
   relocationPost,
 } from './posts.js';
 import type { LostSession } from './recovery.js';
+import { type RedisSource, serversOf } from './servers.js';
 import { type Guard, type Together, publishTogether } from './together.js';
 
 export type { Guard, Health, LostSession, MailboxMessage, RedisConnect, Target, Together };
@@ -30,8 +30,14 @@ export interface MailboxOptions {
   recoverySeconds?: number;
   /** Longest time that a call to Redis may take: then Redis counts as away. Default 1000. */
   timeoutMs?: number;
-  /** Bytes that one node's mailbox holds at most, in Redis and in the node. Default 64 MiB. */
+  /** Bytes that one node's mailbox holds at most, in Redis and in the node, in each shard. Default 64 MiB. */
   mailboxBytes?: number;
+  /**
+   * Parts that the rooms are spread over, the same on all nodes; 16 at most. An event is delivered once
+   * whatever shards its rooms lie in, but one order for all holds only within a shard. Default: one on
+   * each Redis.
+   */
+  shards?: number;
   /** A node that has not renewed its lease for so long counts as dead. Default 10,000. */
   leaseMs?: number;
 }
@@ -105,13 +111,14 @@ export interface Mailbox {
 
 /**
  * Makes the adapter of one Socket.IO server.
- * @param redis a client whose options are taken for two connections of the adapter's own, or what makes
- *   them
+ * @param redis a client whose options are taken for connections of the adapter's own, two for each
+ *   shard, or what makes them; several in the same order on all nodes; or a client of a Redis Cluster
+ * @throws RangeError for a number of shards that cannot be
  */
-export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptions = {}): Mailbox {
-  const connect = typeof redis === 'function' ? redis : duplicating(redis);
-  const node = new MailboxNode([connect], {
-    prefix: options.prefix ?? 'socket.io',
+export function createAdapter(redis: RedisSource, options: MailboxOptions = {}): Mailbox {
+  const { prefix = 'socket.io' } = options;
+  const node = new MailboxNode(serversOf(redis, prefix, options.shards), {
+    prefix,
     recoverySeconds: options.recoverySeconds,
     timeoutMs: options.timeoutMs ?? 1000,
     mailboxBytes: options.mailboxBytes ?? 64 * 1024 * 1024,
@@ -142,8 +149,8 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
     position: () => node.position(),
     publish(namespace, event, target = {}) {
       return new Promise((resolve, reject) => {
-        const { keys, draft, how } = eventPost(node, namespace, event, target);
-        const id = node.post(keys, draft, () => resolve(id), reject, how);
+        const post = eventPost(node, namespace, event, target);
+        const id = node.post(post, () => resolve(id), reject);
       });
     },
     publishTogether(messages, guard) {
@@ -186,17 +193,8 @@ export function createAdapter(redis: Redis | RedisConnect, options: MailboxOptio
   return Object.defineProperties(make, Object.getOwnPropertyDescriptors(api)) as unknown as Mailbox;
 }
 
-function send(node: MailboxNode, { keys, draft, how }: Post): Promise<void> {
+function send(node: MailboxNode, post: Post): Promise<void> {
   return new Promise((resolve, reject) => {
-    node.post(keys, draft, () => resolve(), reject, how);
+    node.post(post, () => resolve(), reject);
   });
-}
-
-function duplicating(redis: Redis): RedisConnect {
-  return (purpose) =>
-    redis.duplicate({
-      connectionName: `socket.io-${purpose}`,
-      lazyConnect: false,
-      retryStrategy: backoff,
-    });
 }

@@ -8,6 +8,8 @@ import { randomBytes } from 'node:crypto';
  * - `sweeping`: set of nodes that are being cleared away
  * - `trimmed`: hash, node -> entry of its mailbox up to which nothing can be recovered
  * - `format`, `run`: version of the formats; Redis process that this was last used on
+ * - `moves`, `arrivals`: of several shards: arrivals of sessions on other nodes than before, counted;
+ *   zset, node -> number of its last
  * - `m:<node>`: stream, the mailbox of a node
  * - `k:<node>`: set of the interest keys that name the node
  * - `j:<node>`: hash, interest key -> messages in the mailbox that will make sessions join it
@@ -26,6 +28,11 @@ export function baseOf(prefix: string, shard: number): string {
 
 /** The version of the formats in Redis. */
 export const FORMAT = '1';
+
+/** What `format` says: nodes that do not agree on the shards must not write beside each other. */
+export function formatOf(shard: number, shards: number): string {
+  return shards === 1 ? FORMAT : `${FORMAT} shard ${shard} of ${shards}`;
+}
 
 export function serverKey(namespace: string): string {
   return `a:${namespace}`;

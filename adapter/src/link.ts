@@ -34,6 +34,8 @@ const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 2000;
 /** A connection without an answer for so long is given up for a new one. */
 const STUCK_MS = 5000;
+/** Replies of a Redis that does not, or not any more, serve the keys. */
+const ELSEWHERE = /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|MASTERDOWN|LOADING) /;
 
 /** Milliseconds before the next try: longer each time, and never the same on two nodes. */
 export function backoff(attempt: number): number {
@@ -189,6 +191,7 @@ export class Link {
     this.answeredAt = Date.now();
     if (message.startsWith('FENCED')) this.hooks.fenced(node);
     if (message.startsWith('NOSCRIPT')) this.setAway('scripts are gone');
+    if (ELSEWHERE.test(message)) this.goElsewhere(reasonOf(error));
     return new RedisAway('failed', message.startsWith('FORMAT') ? message : reasonOf(error));
   }
 
@@ -213,6 +216,11 @@ export class Link {
     this.reconnectIfStuck();
     this.attempts++;
     this.retry();
+  }
+
+  private goElsewhere(reason: string): void {
+    this.setAway(reason);
+    for (const redis of [this.command, this.reader]) redis.disconnect(true);
   }
 
   private retry(): void {

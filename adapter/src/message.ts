@@ -19,6 +19,10 @@ export const KIND = {
   answer: 7,
   /** Something that nodes tell nodes; no session sees it. */
   notice: 8,
+  /** As `cluster`; barriers in the mailboxes of other shards follow. */
+  crossing: 9,
+  /** What stands behind it comes after a message in another mailbox. */
+  barrier: 10,
 } as const;
 
 const VOLATILE = 1;

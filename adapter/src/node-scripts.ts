@@ -3,18 +3,18 @@ import { COMMON, FENCE } from './script-head.js';
 
 /**
  * Makes the node known, on a new connection: position (empty at first), what it knew of Redis' process
- * (empty at first), what that is now, lease in ms, a marker. On another process than before all that
+ * (empty at first), what that is now, lease in ms, a marker, the entry it is to follow, the formats. On another process than before all that
  * is older cannot be recovered: what was written last may have been forgotten by it.
  * @returns [whether the node must write anew what it has, entry behind which reading begins at first]
  */
 export const ENTER = `${COMMON}
 local position, ran, runs, lease, marker = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
-local behind = ARGV[7]
+local behind, formats = ARGV[7], ARGV[8]
 local format = redis.call('GET', base .. 'format')
-if format and format ~= '${FORMAT}' then
-  return redis.error_reply('FORMAT ' .. format .. ' is in Redis, this node knows ${FORMAT}')
+if format and format ~= formats then
+  return redis.error_reply('FORMAT ' .. format .. ' is in Redis, this node knows ' .. formats)
 end
-redis.call('SET', base .. 'format', '${FORMAT}')
+redis.call('SET', base .. 'format', formats)
 local run = redis.call('GET', base .. 'run')
 if run and run ~= runs then
   for _, node in ipairs(redis.call('ZRANGE', NODES, 0, -1)) do
@@ -41,7 +41,7 @@ return { 1, id }
 /**
  * Renews the lease and tidies up: lease, ms for which a dead node is kept, ms for which entries are,
  * bytes of a mailbox at most.
- * @returns the time
+ * @returns [the time, number of the last arrival]
  */
 export const RENEW = `${COMMON}${FENCE}
 local lease, window, keep, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -89,13 +89,14 @@ for _, node in ipairs(redis.call('ZRANGEBYSCORE', NODES, '-inf', now)) do
     redis.call('ZREM', NODES, node)
     redis.call('UNLINK', base .. 'm:' .. node, base .. 'j:' .. node)
     redis.call('HDEL', TRIMMED, node)
+    redis.call('ZREM', base .. 'arrivals', node)
     redis.call('SADD', base .. 'sweeping', node)
   else
     limit(node)
   end
 end
 for _, node in ipairs(redis.call('SMEMBERS', base .. 'sweeping')) do clear(node) end
-return now
+return { now, tonumber(redis.call('GET', base .. 'moves') or 0) }
 `;
 
 /** The node ends: its mailbox and sessions are kept for the window. */

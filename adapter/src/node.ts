@@ -2,16 +2,19 @@ import { EventEmitter } from 'node:events';
 import type { Namespace } from 'socket.io';
 import type { ClusterMessage } from 'socket.io-adapter';
 import type { MailboxAdapter } from './adapter.js';
+import { Crossing } from './crossing.js';
 import { Delivery } from './delivery.js';
 import { allSockets, closeTransport, heartbeatMs, recoveryMs } from './engine.js';
-import { newNodeId } from './keys.js';
-import type { Health, RedisAway, RedisConnect } from './link.js';
+import { newNodeId, roomKey } from './keys.js';
+import type { Health } from './link.js';
 import { type Draft, KIND, type Message, decodeValue, encode } from './message.js';
 import type { NodeEvents, NodeSettings } from './node-settings.js';
-import type { How, Letter } from './outbox.js';
+import type { Letter } from './outbox.js';
 import { type Place, formatPlace } from './position.js';
 import { Places } from './places.js';
+import type { Post } from './posts.js';
 import { Recovery } from './recovery.js';
+import type { Servers } from './servers.js';
 import { Sessions } from './sessions.js';
 import type { Shard } from './shard.js';
 import { Shards } from './shards.js';
@@ -32,6 +35,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   readonly delivery = new Delivery(this);
   readonly places = new Places(this);
   private readonly stoppage: Stoppage;
+  private readonly crossing = new Crossing(this);
   private readonly timer: NodeJS.Timeout;
   /** Messages of this node are counted. */
   private count = 0;
@@ -39,15 +43,14 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   private closing: Promise<void> | undefined;
   private wasUp = false;
 
-  /** @param connects makes the connections of each shard */
   constructor(
-    connects: readonly RedisConnect[],
+    private readonly servers: Servers,
     readonly settings: NodeSettings,
   ) {
     super();
     this.window = (settings.recoverySeconds ?? 0) * 1000;
     const fault = (error: unknown) => this.emit('fault', error as Error);
-    this.shards = new Shards(this, connects);
+    this.shards = new Shards(this, servers.connects);
     this.stoppage = new Stoppage(settings.leaseMs);
     const goneSince = () => this.stoppage.goneSince(this.proofMs);
     this.sessions = new Sessions(this.shards, () => this.window, goneSince, fault);
@@ -116,15 +119,12 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   }
 
   /** @returns the message's id; `refused` is called when Redis did not take it in time */
-  post(
-    keys: readonly string[],
-    draft: Draft,
-    sent?: (nodes: readonly string[] | undefined) => void,
-    refused?: (fault: RedisAway) => void,
-    how: How = 'e',
-  ): string {
+  post(post: Post, sent?: Letter['sent'], refused?: Letter['refused']): string {
+    const { all } = this.shards;
+    if (all.length > 1) return this.crossing.post(post, sent, refused);
+    const { how, keys, draft } = post;
     const { id, number, blob } = this.write(draft);
-    this.shards.of(keys[0]!).outbox.post({
+    all[0]!.outbox.post({
       how,
       keys,
       blob,
@@ -159,23 +159,28 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     return this.write(draft).blob;
   }
 
-  /** A message of this node's mailbox. */
-  take(shard: Shard, place: Place, message: Message): void {
+  /** A message of this node's mailbox. @returns a promise when what follows is to wait for it */
+  take(shard: Shard, place: Place, message: Message): Promise<void> | undefined {
     const isSaid =
       message.publisher !== Number(this.nodeId) || shard.outbox.readBack(message.number);
     if (!isSaid) shard.wasUnsaid(place);
     if (message.kind === KIND.event) {
       if (isSaid) this.say(shard, place, message);
-      return;
+      return undefined;
     }
     // What the message does comes after what was delivered before it.
     this.delivery.endTurn();
-    if (message.kind === KIND.marker) return this.places.read(message);
-    if (message.kind === KIND.cluster) this.obey(message, isSaid);
-    else if (message.kind === KIND.notice) this.hear(message, isSaid);
+    if (message.kind === KIND.barrier) return this.crossing.passed(message);
+    if (message.kind === KIND.marker) this.places.read(message);
+    else if (message.kind === KIND.cluster) this.obey(message, isSaid);
+    else if (message.kind === KIND.crossing) {
+      this.obey(message, isSaid);
+      shard.hasRead(message);
+    } else if (message.kind === KIND.notice) this.hear(message, isSaid);
     else if (message.kind === KIND.moved) this.recovery.movedAway(shard.index, place.id, message);
     else if (message.kind === KIND.question) shard.others.questions.asked(message);
     else if (message.kind === KIND.answer) shard.others.questions.answered(message);
+    return undefined;
   }
 
   /** The health of one shard has changed. */
@@ -222,10 +227,11 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   }
 
   private obey(message: Message, isSaid: boolean): void {
-    const { namespace } = message;
+    const { namespace, kind } = message;
     const value = decodeValue(message) as ClusterMessage;
     if (isSaid) this.sessions.adapters.get(namespace)?.receive(message, value);
-    if (value.type === JOIN) this.sessions.relocated(namespace, value.data.rooms);
+    if (value.type === JOIN && kind === KIND.cluster)
+      this.sessions.relocated(value.data.rooms.map((room) => roomKey(namespace, room)));
   }
 
   private renew(): void {
@@ -238,6 +244,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   private async end(): Promise<void> {
     clearInterval(this.timer);
     await Promise.all(this.shards.all.map((shard) => shard.leave()));
+    this.servers.close();
     this.places.letGo();
   }
 }

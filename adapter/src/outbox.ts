@@ -6,11 +6,13 @@ const MAX_MESSAGES = 64;
 const MAX_BYTES = 256 * 1024;
 const MAX_CHANGES = 512;
 
-/**
- * `e` an event, `q` a question whose receivers are told, `n` to nodes by name, `j` and a number: makes
- * sessions join as many rooms as that, whose keys stand last.
- */
-export type How = 'e' | 'q' | 'n' | `j${number}`;
+/** `e` an event, `q` a question whose receivers are told, `n` to nodes by name, …: see `POST`. */
+export type How =
+  | 'e'
+  | 'q'
+  | 'n'
+  | `${'j' | 'n'}${number}`
+  | `${'e' | 'q' | 'a'}${number} ${number}`;
 
 /** A message on its way to Redis. */
 export interface Letter {
@@ -22,9 +24,14 @@ export interface Letter {
   readonly number: number;
   /** Read back before Redis' answer came. */
   accepted?: boolean;
-  /** @param nodes of a question: who is asked, undefined when the answer was not heard */
+  /** @param nodes of `q` and `a`: who is asked, undefined when the answer was not heard */
   sent?(nodes: readonly string[] | undefined): void;
   refused?(fault: RedisAway): void;
+}
+
+/** Whether Redis says which nodes a message went to. */
+function isAsked({ how }: Letter): boolean {
+  return how.startsWith('q') || how.startsWith('a');
 }
 
 /** Arguments of operations on interest and records, made when they are sent. */
@@ -131,7 +138,7 @@ export class Outbox {
     let question = 0;
     for (const letter of letters) {
       this.flights.delete(letter.number);
-      const nodes = letter.how === 'q' ? asked?.[question++] : undefined;
+      const nodes = isAsked(letter) ? asked?.[question++] : undefined;
       try {
         if (!fault || letter.accepted) letter.sent?.(nodes);
         else {

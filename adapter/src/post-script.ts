@@ -1,15 +1,7 @@
 import { FORMAT } from './keys.js';
 
-/**
- * Writing messages into the mailboxes of the nodes that need them, one entry each. A message stands in
- * `ARGV` as: how, number of keys, keys, blob. How: `e` an event to the nodes in the interest keys; `q`
- * the same, and the nodes that live are told; `n` the keys are nodes; `j<n>` the last n keys are needed
- * from now on by the nodes that the others name.
- *
- * `post(index)` takes the message that begins there, `send()` writes all that were taken; `asked` holds
- * the nodes of each `q`, `behind(index)` says where the next message begins.
- */
-export const POST = `
+/** `nodes_of(first, count)`: the nodes in the interest keys that stand there in `ARGV`. */
+export const NODES_OF = `
 -- Arguments that one command takes at once: Lua's stack has an end.
 local MOST = 4000
 
@@ -30,7 +22,20 @@ local function nodes_of(first, count)
   end
   return found
 end
+`;
 
+/**
+ * Writing messages into the mailboxes of the nodes that need them, one entry each. A message stands in
+ * `ARGV` as: how, number of keys, keys, blob. How: `e` an event to the nodes in the interest keys; `q`
+ * the same, and the nodes that live are told; `a` all nodes are told; `n` the keys are nodes; `j<n>`,
+ * `n<n>` the last n keys are needed from now on by the nodes that the others name. `e`, `q` and `a`
+ * followed by `<n> <moves>`: the last n are nodes, which were found in other shards; nodes where
+ * sessions arrived since then (`arrivals` behind `moves`) get it too.
+ *
+ * `post(index)` takes the message that begins there, `send()` writes all that were taken; `asked` holds
+ * the nodes of each `q`, `behind(index)` says where the next message begins.
+ */
+export const POST = `${NODES_OF}
 local entries, posted, asked = {}, {}, {}
 local now
 
@@ -38,18 +43,35 @@ local function behind(index)
   return index + tonumber(ARGV[index + 1]) + 3
 end
 
+local function add_others(nodes, first, last, moves)
+  local seen = {}
+  for _, node in ipairs(nodes) do seen[node] = true end
+  local function add(node)
+    if seen[node] then return end
+    seen[node] = true
+    nodes[#nodes + 1] = node
+  end
+  for index = first, last do add(ARGV[index]) end
+  for _, node in ipairs(redis.call('ZRANGEBYSCORE', base .. 'arrivals', '(' .. moves, '+inf')) do add(node) end
+end
+
 local function post(index)
   local how, count = ARGV[index], tonumber(ARGV[index + 1])
   local first = index + 2
   local blob = ARGV[first + count]
-  local nodes
-  local joined = tonumber(string.match(how, '^j(%d+)$') or 0)
-  posted[#posted + 1] = index
-  if how == 'n' then
-    nodes = { unpack(ARGV, first, first + count - 1) }
-  else
-    nodes = nodes_of(first, count - joined)
+  local joined, named, moves = 0, 0, ''
+  if #how > 1 then
+    how, named, moves = string.match(how, '^(%a)(%d+) ?(%d*)$')
+    if moves == '' then joined, named = named, 0 end
   end
+  posted[#posted + 1] = index
+  local nodes
+  if how == 'n' then
+    nodes = { unpack(ARGV, first, first + count - joined - 1) }
+  else
+    nodes = nodes_of(first, count - joined - named)
+  end
+  if moves ~= '' then add_others(nodes, first + count - named, first + count - 1, moves) end
   for _, node in ipairs(nodes) do
     for key = first + count - joined, first + count - 1 do
       redis.call('SADD', base .. ARGV[key], node)
@@ -64,6 +86,8 @@ local function post(index)
       if tonumber(redis.call('ZSCORE', NODES, node) or 0) > now then living[#living + 1] = node end
     end
     asked[#asked + 1] = living
+  elseif how == 'a' then
+    asked[#asked + 1] = nodes
   end
   for _, node in ipairs(nodes) do
     local entry = entries[node]
@@ -83,7 +107,7 @@ local function send()
   -- Named by a key, but cleared away: what the clearing has left is cleared here.
   for _, index in ipairs(posted) do
     local count = tonumber(ARGV[index + 1])
-    if ARGV[index] ~= 'n' then
+    if string.sub(ARGV[index], 1, 1) ~= 'n' then
       for key = index + 2, index + 1 + count do redis.call('SREM', base .. ARGV[key], unpack(gone)) end
     end
   end

@@ -49,6 +49,8 @@ export interface Post {
   /** Interest keys, or nodes. */
   readonly keys: readonly string[];
   readonly draft: Draft;
+  /** Keys of rooms that sessions leave by it. */
+  readonly left?: readonly string[];
 }
 
 export function eventPost(
@@ -78,13 +80,15 @@ export function relocationPost(
   node: MailboxNode,
   { namespace, action, target: { rooms: of = [], except = [] }, rooms }: MailboxRelocation,
 ): Post {
-  const joined = action === 'join' ? rooms.map((room) => roomKey(namespace, room)) : [];
+  const keysOfRooms = rooms.map((room) => roomKey(namespace, room));
+  const joined = action === 'join' ? keysOfRooms : [];
   const data = { opts: { rooms: of, except, flags: {} }, rooms };
   const value = encodeValue({ uid: node.nodeId, type: TYPES[action], data });
   return {
     how: joined.length > 0 ? `j${joined.length}` : 'e',
     keys: [...targetKeys(namespace, of), ...joined],
     draft: { kind: KIND.cluster, namespace, ...value },
+    ...(action === 'leave' && { left: keysOfRooms }),
   };
 }
 

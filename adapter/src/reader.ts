@@ -15,8 +15,8 @@ export type RawEntry = readonly [id: Buffer, fields: readonly [format: Buffer, b
 
 export interface ReaderHooks {
   mailbox(): string;
-  /** An entry was read; runs to its end before the next one. */
-  entry(id: EntryId, fields: RawEntry[1]): void;
+  /** An entry was read; the next one comes when it has run to its end, or what it returns resolves. */
+  entry(id: EntryId, fields: RawEntry[1]): Promise<void> | undefined;
   /** The entries of a turn have been handed over. */
   turnEnds(): void;
   failed(error: unknown): void;
@@ -105,8 +105,13 @@ export class Reader {
     try {
       for (const [id, fields] of entries) {
         const text = id.toString('latin1');
-        this.hooks.entry(text, fields);
-        if (generation !== this.generation) return;
+        const held = this.hooks.entry(text, fields);
+        if (held) {
+          this.endTurn();
+          await held;
+          began = performance.now();
+        }
+        if (generation !== this.generation || this.closed) return;
         this.position = text;
         if (performance.now() - began < TURN_MS) continue;
         this.endTurn();

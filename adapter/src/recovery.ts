@@ -56,7 +56,6 @@ interface Stretch extends Part {
 interface Passage {
   readonly node: string;
   readonly from: readonly Place[];
-  readonly to: readonly EntryId[];
   readonly stretches: readonly Stretch[];
 }
 
@@ -204,7 +203,6 @@ export class Recovery {
     passages.push({
       node: me,
       from: moved.arrivals.map(({ here }) => whole(here)),
-      to: shards.all.map((shard) => shard.entry()),
       stretches: shards.all.map((shard, index) => ({
         shard,
         namespace,
@@ -246,7 +244,7 @@ export class Recovery {
         const ofStation = membershipOf(rooms, first + nth, number, index);
         stretches.push({ shard, namespace, rooms: ofStation, after: start, upTo });
       }
-      return { node, from, to, stretches };
+      return { node, from, stretches };
     });
   }
 
@@ -260,16 +258,18 @@ export class Recovery {
 }
 
 /** Arguments of the events, each with a position to come back with when it is the last. */
-function argumentsOf({ node, from, to, stretches }: Passage): unknown[][] {
-  return stretches.flatMap((stretch) => {
-    const { index: at } = stretch.shard;
-    // One shard after the other.
-    const places = from.map((place, index) => (index < at ? whole(to[index]!) : place));
-    return eventsOf(stretch).map(({ id, index, message }) => {
-      places[at] = { id, index };
-      const { data } = decodePacket(`${message.text.toString()}]`, message.attachments);
-      return [...(data as unknown[]), formatPosition({ node, places })];
-    });
+function argumentsOf({ node, from, stretches }: Passage): unknown[][] {
+  const found = stretches.flatMap((stretch) =>
+    eventsOf(stretch).map((past) => ({ at: stretch.shard.index, past })),
+  );
+  // Each shard keeps its order; between them the clocks decide.
+  if (stretches.length > 1)
+    found.sort((a, b) => Number.parseInt(a.past.id, 10) - Number.parseInt(b.past.id, 10));
+  const places = [...from];
+  return found.map(({ at, past: { id, index, message } }) => {
+    places[at] = { id, index };
+    const { data } = decodePacket(`${message.text.toString()}]`, message.attachments);
+    return [...(data as unknown[]), formatPosition({ node, places })];
   });
 }
 

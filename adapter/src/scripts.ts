@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { COUNT, ENTER, LEAVE, RENEW } from './node-scripts.js';
-import { POST } from './post-script.js';
+import { NODES_OF, POST } from './post-script.js';
 import { COMMON, FENCE } from './script-head.js';
 import { ARRIVE, CHANGE, CLAIM, MOVE, SETTLE } from './session-scripts.js';
 
@@ -8,7 +8,7 @@ import { ARRIVE, CHANGE, CLAIM, MOVE, SETTLE } from './session-scripts.js';
  * Writes a batch into the mailboxes of the nodes that need it (`post-script.ts`). First the time after
  * which it is not wanted any more (0: none): whoever asked has been told by then that it was not
  * taken, and has delivered it locally. Then the messages.
- * @returns for each `q` the nodes
+ * @returns for each `q` and `a` the nodes
  */
 const PUBLISH = `${COMMON}${FENCE}
 local not_after = tonumber(ARGV[2])
@@ -23,8 +23,23 @@ send()
 return asked
 `;
 
+/**
+ * For messages to several shards, again and again: number of interest keys, keys.
+ * @returns for each the nodes
+ */
+const NODES = `${COMMON}${FENCE}${NODES_OF}
+local found, index = {}, 2
+while index <= #ARGV do
+  local count = tonumber(ARGV[index])
+  found[#found + 1] = nodes_of(index + 1, count)
+  index = index + 1 + count
+end
+return found
+`;
+
 const SCRIPTS = {
   publish: PUBLISH,
+  nodes: NODES,
   change: CHANGE,
   enter: ENTER,
   renew: RENEW,

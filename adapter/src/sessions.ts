@@ -195,12 +195,10 @@ export class Sessions {
     void this.changeRecord(name, () => ['d', name]);
   }
 
-  /** A message has made sessions here join rooms, or would have, if there were any. */
-  relocated(namespace: string, rooms: readonly string[]): void {
-    for (const room of rooms) {
-      const key = roomKey(namespace, room);
+  /** A message has made sessions here join rooms with these keys, or would have, if there were any. */
+  relocated(keys: readonly string[]): void {
+    for (const key of keys)
       void this.shards.change(key, () => (this.isNeeded(key) ? ['u', key] : ['u', key, 'o', key]));
-    }
   }
 
   /** Lets go of sessions that did not come back in time. */

@@ -1,5 +1,5 @@
 import { History } from './history.js';
-import { FORMAT, baseOf } from './keys.js';
+import { FORMAT, baseOf, formatOf } from './keys.js';
 import { type Arg, Link, type RedisConnect } from './link.js';
 import { KIND, type Message, encodeValue, messagesOf } from './message.js';
 import type { MailboxNode } from './node.js';
@@ -29,11 +29,15 @@ export class Shard {
   private readonly base: string;
   private readonly clock = new RedisClock();
   /** The process of Redis that the node was last known on. */
-  private run = '';
+  run = '';
+  /** Arrivals of sessions in this shard (`arrivals` in `keys.ts`), as of the last renewal. */
+  moves = 0;
   /** What Redis has of the node may differ from what it has. */
   private differs = true;
   /** Read back, but served otherwise before: others are to know when they read this mailbox. */
   private unsaid: [EntryId, number][] = [];
+  /** The last message of each publisher for which barriers in other shards wait. */
+  private readonly read = new Map<number, number>();
   private writtenPlace: { id: EntryId; text: string } = { id: '', text: '' };
 
   constructor(
@@ -108,7 +112,8 @@ export class Shard {
     const args = [nodeId, leaseMs, Math.max(windowMs, leaseMs), keepMs, mailboxBytes];
     try {
       const asked = performance.now();
-      const now = (await this.link.run('renew', args)) as number;
+      const [now, moves] = (await this.link.run('renew', args)) as [number, number];
+      this.moves = moves;
       this.clock.heard(now, asked);
       this.history.expire(now - keepMs);
       if (this.differs && this.link.up) await this.writeAnew();
@@ -143,25 +148,60 @@ export class Shard {
     this.unsaid.push([id, index]);
   }
 
-  private receive(id: EntryId, [format, batch]: RawEntry[1]): void {
+  /** A message was read for which barriers wait. */
+  hasRead({ publisher, number }: Message): void {
+    this.read.set(publisher, number);
+  }
+
+  /**
+   * Resolves when a message of this mailbox was read, or is not to be expected any more: Redis has
+   * forgotten it or is away.
+   */
+  heard(publisher: number, number: number, run: string): Promise<void> {
+    let isLate = false;
+    const until = () =>
+      isLate ||
+      this.run !== run ||
+      !this.link.up ||
+      // Those of one publisher come in order.
+      (this.read.get(publisher) ?? 0) >= number;
+    if (until()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        isLate = true;
+        resolve();
+      }, this.node.settings.timeoutMs);
+      void this.reader.until(until).then(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** @returns a promise when the next entry is to wait for it */
+  private receive(id: EntryId, [format, batch]: RawEntry[1]): Promise<void> | undefined {
     const { node } = this;
     if (format.toString('latin1') !== FORMAT) {
       node.emit('fault', new Error(`an entry of another format: ${format.toString()}`));
-      return;
+      return undefined;
     }
     let index = 0;
+    let held: Promise<void> | undefined;
     try {
-      for (const message of messagesOf(batch)) this.take({ id, index: index++ }, message);
+      for (const message of messagesOf(batch))
+        held = this.take({ id, index: index++ }, message) ?? held;
     } catch (error) {
       node.emit('fault', error as Error);
     }
+    return held;
   }
 
-  private take(place: Place, message: Message): void {
+  private take(place: Place, message: Message): Promise<void> | undefined {
     try {
-      this.node.take(this, place, message);
+      return this.node.take(this, place, message);
     } catch (error) {
       this.node.emit('fault', error as Error);
+      return undefined;
     }
   }
 
@@ -181,9 +221,14 @@ export class Shard {
     const runs = /run_id:(\w+)/.exec(info)?.[1] ?? '';
     const marker = this.node.blobOf({ kind: KIND.marker, namespace: '' });
     const behind = position === '' ? '*' : following(position);
-    const args = [nodeId, position, this.run, runs, settings.leaseMs, marker, behind];
+    const formats = formatOf(this.index, this.node.shards.all.length);
+    const args = [nodeId, position, this.run, runs, settings.leaseMs, marker, behind, formats];
     const [anew, id] = (await this.link.run('enter', args)) as [number, EntryId];
-    if (this.run !== runs) this.clock.forget();
+    if (this.run !== runs) {
+      this.clock.forget();
+      this.moves = 0;
+      this.read.clear();
+    }
     this.run = runs;
     if (position === '') this.reader.start(id);
     if (anew === 1) this.differs = true;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { createAdapter as createPubsubAdapter } from '@socket.io/redis-adapter';
 import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter';
 import type { Server, ServerOptions } from 'socket.io';
@@ -16,6 +16,12 @@ export const recovers = (kind: Kind) => kind !== 'pubsub';
 
 export interface CandidateOptions {
   url?: string | undefined;
+  /** More than one Redis, for the shards (ours only). */
+  urls?: string[];
+  /** How many shards (ours only); default: one on each Redis. */
+  shards?: number;
+  /** The Redis of `url` is one of a Redis Cluster (ours only). */
+  cluster?: boolean;
   /** Separates clusters on one Redis. */
   prefix?: string;
   recoverySeconds?: number;
@@ -113,9 +119,14 @@ export async function createCandidate(kind: Kind, options: CandidateOptions): Pr
       };
     }
     case 'mailbox': {
-      const mailbox = createAdapter(connections.open(), {
+      const { urls = [options.url!] } = options;
+      const redis = options.cluster
+        ? connections.openCluster()
+        : urls.map((url) => connections.open({}, url));
+      const mailbox = createAdapter(redis, {
         prefix,
         recoverySeconds,
+        ...(options.shards !== undefined && { shards: options.shards }),
         ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
         ...(options.leaseMs !== undefined && { leaseMs: options.leaseMs }),
       });
@@ -157,8 +168,16 @@ class Connections {
     this.careless = careless;
   }
 
-  open(options: Partial<RedisOptions> = {}): Redis {
-    const { hostname, port } = new URL(this.options.url!);
+  /** Its own connections are not counted, and not cut. */
+  openCluster(): Cluster {
+    const { hostname: host, port } = new URL(this.options.url!);
+    const cluster = new Cluster([{ host, port: Number(port) }], { lazyConnect: true });
+    cluster.on('error', () => undefined);
+    return cluster;
+  }
+
+  open(options: Partial<RedisOptions> = {}, url = this.options.url!): Redis {
+    const { hostname, port } = new URL(url);
     const redis = new Redis({
       ...(options as Settings),
       host: hostname,
@@ -167,7 +186,7 @@ class Connections {
       lazyConnect: this.dead,
     });
     redis.on('error', () => undefined);
-    redis.duplicate = (override) => this.open(override);
+    redis.duplicate = (override) => this.open(override, url);
     if (this.careless) {
       const send = redis.sendCommand.bind(redis);
       redis.sendCommand = (...args) => {

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
@@ -9,25 +10,38 @@ import { Model, type Real, commands, conclude } from './model.ts';
 const runs = Number(process.env.MODEL_RUNS ?? 15);
 const seed = Number(process.env.MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
-let redis: TestRedis;
+/** The shard that an event to these rooms is written to. */
+function laneOf(rooms: readonly string[], shards: number): number {
+  const keys = rooms.length === 0 ? ['n:/'] : rooms.map((room) => `r:/,${room}`);
+  return Math.min(...keys.map((key) => crc32(key) % shards));
+}
+
+let redis: TestRedis[];
 beforeAll(async () => {
-  redis = await startRedis({ args: ['--appendonly', 'no'] });
+  const starts = [1, 2].map(() => startRedis({ args: ['--appendonly', 'no'] }));
+  redis = await Promise.all(starts);
 });
-afterAll(() => redis.stop());
+afterAll(() => Promise.all(redis.map((each) => each.stop())));
 
 // Socket.IO's own memory shows that the model asks for nothing odd.
-describe.each<[Kind, number]>([
-  ['memory', 1],
-  ['mailbox', 3],
-])('the model holds for %s', (kind, count) => {
+describe.each<[Kind, number, number]>([
+  ['memory', 1, 1],
+  ['mailbox', 3, 1],
+  ['mailbox', 3, 3],
+])('the model holds for %s on %i nodes with %i shards', (kind, count, shards) => {
   test(`in ${runs} runs`, { timeout: 5000 + runs * 3000 }, async () => {
     console.log(`model of ${kind}: seed ${seed}`);
     let run = 0;
     const property = fc.asyncProperty(commands(count, kind === 'memory'), async (script) => {
-      const options = { url: redis.url, prefix: `model-${run++}`, timeoutMs: 3000 };
+      const options = {
+        urls: redis.slice(0, shards).map(({ url }) => url),
+        shards,
+        prefix: `model-${shards}-${run++}`,
+        timeoutMs: 3000,
+      };
       const start = () => Node.start(kind, options, { transports: ['websocket'] });
       const nodes = await Promise.all(Array.from({ length: count }, start));
-      const model = new Model();
+      const model = new Model((rooms) => laneOf(rooms, shards));
       const real: Real = { nodes, clients: new Map(), start };
       try {
         await fc.asyncModelRun(() => ({ model, real }), script);

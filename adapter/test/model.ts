@@ -21,7 +21,18 @@ interface ModelSession {
 
 export class Model {
   readonly sessions = new Map<number, ModelSession>();
-  events = 0;
+  /** Of each event its lane: within one lane there is one order for all. */
+  readonly lanes: number[] = [];
+  private readonly laneOf: (rooms: readonly string[]) => number;
+
+  constructor(laneOf: (rooms: readonly string[]) => number) {
+    this.laneOf = laneOf;
+  }
+
+  /** @returns its number */
+  event(rooms: readonly string[]): number {
+    return this.lanes.push(this.laneOf(rooms)) - 1;
+  }
 
   connected(session: number): ModelSession | undefined {
     const found = this.sessions.get(session);
@@ -105,6 +116,38 @@ class Leave implements Command {
   toString = () => `${this.session} leaves ${this.room}`;
 }
 
+/** Sessions of a room are made to join or leave another, while all are there. */
+class Relocate implements Command {
+  readonly node: number;
+  readonly of: string;
+  readonly room: string;
+  readonly joins: boolean;
+
+  constructor(node: number, of: string, room: string, joins: boolean) {
+    [this.node, this.of, this.room, this.joins] = [node, of, room, joins];
+  }
+
+  check(model: Readonly<Model>): boolean {
+    return [...model.sessions.values()].every(({ at }) => at !== undefined);
+  }
+
+  async run(model: Model, real: Real): Promise<void> {
+    for (const [number, { owed }] of model.sessions)
+      await until(() => real.clients.get(number)!.said.length >= owed.flat().length);
+    const { adapter } = real.nodes[this.node]!.io.of('/');
+    const to = { rooms: new Set([this.of]), except: new Set<string>(), flags: {} };
+    await (this.joins
+      ? (adapter.addSockets(to, [this.room]) as unknown)
+      : (adapter.delSockets(to, [this.room]) as unknown));
+    for (const { rooms } of model.sessions.values())
+      if (rooms.has(this.of) && this.joins) rooms.add(this.room);
+      else if (rooms.has(this.of)) rooms.delete(this.room);
+  }
+
+  toString = () =>
+    `node ${this.node} makes ${this.of} ${this.joins ? 'join' : 'leave'} ${this.room}`;
+}
+
 interface Writing {
   node: number;
   /** Empty: everyone. */
@@ -128,7 +171,7 @@ class Publish implements Command {
     const accepted: Promise<void>[] = [];
     for (const { node, rooms, count } of this.writings)
       for (let nth = 0; nth < count; nth++) {
-        const event = model.events++;
+        const event = model.event(rooms);
         for (const session of model.sessions.values()) {
           if (rooms.length > 0 && !rooms.some((room) => session.rooms.has(room))) continue;
           const group = groups.get(session);
@@ -268,6 +311,7 @@ export function commands(nodes: number, plain: boolean): fc.Arbitrary<Iterable<C
       fc.tuple(session, fc.boolean()).map((args) => new Lose(...args)),
       fc.tuple(session, node).map((args) => new ComeBack(...args)),
       session.map((one) => new Quit(one)),
+      fc.tuple(node, room, room, fc.boolean()).map((args) => new Relocate(...args)),
       ...(plain ? [] : [node.map((one) => new Kill(one)), joins]),
     ],
     { maxCommands: 40, size: 'max' },
@@ -283,15 +327,31 @@ export async function conclude(model: Model, real: Real): Promise<void> {
     await until(() => client.said.includes(-1), 5000).catch(() => {
       throw new Error(`${session} never heard the end`);
     });
-  const orders: number[][] = [];
-  for (const session of model.sessions.keys()) orders.push(verify(model, real, session, true));
+  await until(() => [...model.sessions].every(([session, { owed }]) => heardAll(session, owed)));
+  const orders = [...model.sessions.keys()].flatMap((session) =>
+    verify(model, real, session, true),
+  );
   agree(orders);
+
+  function heardAll(session: number, owed: Group[]): boolean {
+    return real.clients.get(session)!.said.length > owed.flat().length;
+  }
 }
 
-/** @returns the events in the order in which the session received them */
-function verify(model: Model, real: Real, number: number, atEnd: boolean): number[] {
-  const received = real.clients.get(number)!.said as number[];
-  const { owed } = model.sessions.get(number)!;
+/** @returns for each lane the events in the order in which the session received them */
+function verify(model: Model, real: Real, number: number, atEnd: boolean): number[][] {
+  const all = real.clients.get(number)!.said as number[];
+  if (atEnd && all.filter((event) => event === -1).length !== 1)
+    throw new Error(`${number} received ${all.join(' ')}`);
+  const lanes = new Set(model.lanes);
+  return Array.from(lanes, (lane) => {
+    const isIn = (event: number) => model.lanes[event] === lane;
+    const owed = model.sessions.get(number)!.owed.map((group) => group.filter(isIn));
+    return verifyLane(number, all.filter(isIn), owed, atEnd);
+  });
+}
+
+function verifyLane(number: number, received: number[], owed: Group[], atEnd: boolean): number[] {
   let at = 0;
   for (const group of owed) {
     const part = received.slice(at, at + group.length);
@@ -302,7 +362,7 @@ function verify(model: Model, real: Real, number: number, atEnd: boolean): numbe
     if (!sameEvents(part, group))
       throw new Error(`${number} was owed ${text(owed)} and received ${received.join(' ')}`);
   }
-  if (atEnd && (at !== received.length - 1 || received[at] !== -1))
+  if (atEnd && at !== received.length)
     throw new Error(`${number} was owed ${text(owed)} and received ${received.join(' ')}`);
   return received;
 }
