@@ -60,6 +60,11 @@ export class Cluster {
     return this.nodes!.two;
   }
 
+  /** Not on `memory`. */
+  get redisUrl(): string {
+    return this.redis!.url;
+  }
+
   /** Connects a person, as the documents' clients do; it has taken `connected`. */
   async connect(person: Person, where: Where = 'one', options: ClientOptions = {}) {
     const { client } = await connect(this.nodes![where].url, person, options);

@@ -124,8 +124,6 @@ export type CommandInput = z.input<typeof Command>;
 export interface Outcome {
   /** `duplicate`: executed before under this id; `expired`: its `ttl` had passed. */
   readonly outcome: 'done' | 'duplicate' | 'expired';
-  /** Id that the backplane gave the event, when it gives ids. */
-  readonly id?: string;
   /** Sessions of the addressed users, cluster-wide, when asked for and known. */
   readonly sessions?: number;
   /** Inboxes that it was stored in. */

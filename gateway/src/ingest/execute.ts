@@ -212,7 +212,8 @@ function outcomesOf(plans: readonly Plan[], verdicts: readonly Verdict[]) {
     else if (verdict.outcome === 'duplicate') outcomes.push({ ...verdict, inboxed: 0 });
     else {
       const { sessions } = plan;
-      outcomes.push(sessions === undefined ? verdict : { ...verdict, sessions });
+      const { inboxed } = verdict;
+      outcomes.push({ outcome: 'done', ...(sessions !== undefined && { sessions }), inboxed });
     }
   }
   return outcomes;

@@ -1,6 +1,6 @@
 import { Body, Controller, Headers, Inject } from '@nestjs/common';
 import { commandOfFields } from '@streamgate/protocol/command-fields';
-import type { CommandInput, Outcome } from '@streamgate/protocol/commands';
+import type { CommandInput } from '@streamgate/protocol/commands';
 import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
 import type { Principal } from '@streamgate/protocol/principal';
 import { OPERATIONS, type AnswerOf, type BodyOf } from '@streamgate/protocol/rest';
@@ -21,7 +21,7 @@ export class CommandsController {
     @Body({ schema: OPERATIONS.command.body }) body: BodyOf<'command'>,
   ): Promise<AnswerOf<'command'>> {
     const command = commandOf(body, principal, key);
-    return shown(await this.executor.execute(command, { door: 'http', principal }, true));
+    return this.executor.execute(command, { door: 'http', principal }, true);
   }
 
   @Route(OPERATIONS.commands)
@@ -41,7 +41,7 @@ export class CommandsController {
     const outcomes = await this.executor.executeBatch(inputs, { door: 'http', principal });
     return {
       outcomes: outcomes.map((outcome) =>
-        outcome instanceof GatewayError ? { error: outcome.toBody() } : shown(outcome),
+        outcome instanceof GatewayError ? { error: outcome.toBody() } : outcome,
       ),
     };
   }
@@ -59,9 +59,4 @@ function commandOf(
   const { id = key, source = userId } = fields;
   if (id === undefined) return commandOfFields(fields);
   return commandOfFields({ ...fields, id, source });
-}
-
-/** Without the id that the event has between nodes: it means nothing to a service. */
-function shown({ outcome, sessions, inboxed }: Outcome): AnswerOf<'command'> {
-  return { outcome, ...(sessions !== undefined && { sessions }), inboxed };
 }
