@@ -4,6 +4,7 @@ import { suites } from './tools/suites.ts';
 
 const sources = fileURLToPath(new URL('protocol/src', import.meta.url));
 const adapter = fileURLToPath(new URL('adapter/src/create-adapter.ts', import.meta.url));
+const emitter = fileURLToPath(new URL('emitter/src', import.meta.url));
 
 export default defineConfig({
   test: {
@@ -19,6 +20,8 @@ export default defineConfig({
         alias: [
           { find: /^@streamgate\/protocol\/(.*)$/, replacement: `${sources}/$1.ts` },
           { find: '@streamgate/adapter', replacement: adapter },
+          { find: /^@streamgate\/emitter$/, replacement: `${emitter}/emitter.ts` },
+          { find: /^@streamgate\/emitter\/(.*)$/, replacement: `${emitter}/$1.ts` },
         ],
       },
       test: {

@@ -3,7 +3,7 @@ import { type CommandFields, commandOfFields } from '@streamgate/protocol/comman
 import { type Namespace, parseCommand } from '@streamgate/protocol/commands';
 import { GatewayError } from '@streamgate/protocol/errors';
 import type { ServiceEvents } from '@streamgate/protocol/service-events';
-import { entryBytes, entryOfCommand, orderingKey, streamNames } from '@streamgate/protocol/stream';
+import { entryOfCommand, orderingKey, streamNames } from '@streamgate/protocol/stream';
 import { Address, type ReceiptOptions, type Written } from './address.js';
 import { connect, type RedisLocation } from './connection.js';
 import { EmitterError, failure } from './emitter-error.js';
@@ -163,7 +163,7 @@ export class Emitter<Events extends object = ServiceEvents> {
       const input = commandOfFields({ source: this.source, ...this.trace(), ...fields, id });
       const { ttl } = parseCommand(input);
       const text = entryOfCommand(input);
-      const bytes = entryBytes(text);
+      const bytes = text.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
       if (bytes > (this.options.maxCommandBytes ?? 1024 * 1024))
         throw new GatewayError('payload_too_large');
       const expiresAt = ttl === undefined ? Infinity : performance.now() + ttl * 1000;

@@ -1,9 +1,12 @@
 import type { Redis } from 'ioredis';
 import { failure } from './emitter-error.js';
 
+/** The gateway keeps the order of a key across a change while writers ask at least every 10 s. */
+const STALE_MS = 5000;
+
 /** How many partitions there are, as the gateway publishes it. */
 export class Partitions {
-  private asked = false;
+  private askedAt = -Infinity;
   private known: number | undefined;
 
   /**
@@ -20,7 +23,7 @@ export class Partitions {
    * @throws EmitterError `partitions_conflict`
    */
   async count(redis: Redis): Promise<number> {
-    if (!this.asked) this.learn(await redis.get(this.key));
+    if (performance.now() - this.askedAt > STALE_MS) this.learn(await redis.get(this.key));
     const count = this.known ?? this.told ?? 1;
     if (this.told !== undefined && this.told !== count) throw failure('partitions_conflict');
     return count;
@@ -28,7 +31,7 @@ export class Partitions {
 
   /** Takes in what Redis says; every batch asks, so that a change is known with the next one. */
   learn(published: unknown): void {
-    this.asked = true;
+    this.askedAt = performance.now();
     const count = Number(published);
     if (Number.isInteger(count) && count > 0) this.known = count;
   }
