@@ -99,11 +99,11 @@ export interface Parts extends EdgeParts {
 export function createParts(config: Config): Parts {
   const connect = connectTo(config);
   const backplane = createBackplane(config, connect);
-  const eventsOut = new EventsOut(config, connect);
   const revocations = new Revocations(backplane);
   const { nodeId } = backplane;
   const serviceRedis =
     backplane.kind === 'memory' ? undefined : new RedisLink(connect, config.redisTimeoutMs);
+  const eventsOut = new EventsOut(config, serviceRedis);
   const receipts = serviceRedis && new Receipts(serviceRedis, config.redisPrefix, nodeId);
   const { store, ledger } = createRecords(config, backplane, serviceRedis);
   const executor = new Executor({ config, backplane, ledger, receipts });
@@ -113,7 +113,10 @@ export function createParts(config: Config): Parts {
       new StreamDoor({ config, backplane, executor, receipts, link: serviceRedis, connect }),
     );
   if (config.tcpPort !== undefined) doors.push(new TcpDoor(config, executor));
-  if (config.kafkaBrokers) doors.push(new KafkaDoor({ config, executor, nodeId }));
+  if (config.kafkaBrokers) {
+    const isUp = () => backplane.health().up;
+    doors.push(new KafkaDoor({ config, executor, receipts, nodeId, isUp }));
+  }
   return {
     config,
     backplane,

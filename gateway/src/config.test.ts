@@ -141,7 +141,7 @@ describe('a value that is wrong is named with what it must be', () => {
       'message,logins',
       'must be among message, first_session, last_session, join, leave',
     ],
-    ['STREAMGATE_EVENTS_OUT', 'message', 'needs STREAMGATE_REDIS_URL'],
+    ['STREAMGATE_EVENTS_OUT', 'message', 'needs STREAMGATE_REDIS_URL and a backplane over it'],
     ['STREAMGATE_ROOM_RULES', '{', 'must be a JSON list of rules'],
     ['STREAMGATE_EVENTS_BURST', '10', 'must be at least STREAMGATE_EVENTS_PER_SECOND'],
     ['STREAMGATE_MANAGEMENT_PORT', '3000', 'must differ from STREAMGATE_HTTP_PORT'],

@@ -128,8 +128,8 @@ function contradictions(config: Config, given: ReadonlyMap<string, string>): str
   }
   if (config.backplane !== 'memory' && !given.has('STREAMGATE_REDIS_URL'))
     faults.push(`STREAMGATE_BACKPLANE: ${config.backplane} needs STREAMGATE_REDIS_URL`);
-  if (config.eventsOut && !given.has('STREAMGATE_REDIS_URL'))
-    faults.push('STREAMGATE_EVENTS_OUT: needs STREAMGATE_REDIS_URL');
+  if (config.eventsOut && config.backplane === 'memory')
+    faults.push('STREAMGATE_EVENTS_OUT: needs STREAMGATE_REDIS_URL and a backplane over it');
   const login = [config.kafkaSaslMechanism, config.kafkaSaslUsername, config.kafkaSaslPassword];
   if (new Set(login.map((value) => value === undefined)).size > 1)
     faults.push('STREAMGATE_KAFKA_SASL_MECHANISM: needs a user name and a password, and they it');

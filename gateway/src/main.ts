@@ -34,7 +34,7 @@ export async function start(): Promise<Started> {
   const config = readConfig();
   log.level = config.logLevel;
   const parts = createParts(config);
-  const { backplane, doors, eventsOut, inbox, serviceRedis, tokens, typing } = parts;
+  const { backplane, doors, inbox, serviceRedis, tokens, typing } = parts;
   const app = await NestFactory.create<NestExpressApplication>(AppModule.of(parts), {
     logger: nestLogger,
     bodyParser: false,
@@ -44,7 +44,6 @@ export async function start(): Promise<Started> {
   const edge = createEdge(app, parts);
   await backplane.start();
   await serviceRedis?.start();
-  await eventsOut.start();
   await app.listen(config.httpPort, config.host);
   for (const door of doors) await door.start(() => !edge.drain.draining);
   const management = await startManagement({
@@ -60,7 +59,6 @@ export async function start(): Promise<Started> {
     await inbox.close();
     typing.close();
     tokens.close();
-    eventsOut.close();
     serviceRedis?.close();
     await backplane.close();
     await management.close();

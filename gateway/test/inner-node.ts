@@ -26,7 +26,6 @@ export async function startInnerNode(env: NodeEnv = {}): Promise<InnerNode> {
   const edge = createEdge(app, parts);
   await parts.backplane.start();
   await parts.serviceRedis?.start();
-  await parts.eventsOut.start();
   await app.listen(0, '127.0.0.1');
   for (const door of parts.doors) await door.start(() => !edge.drain.draining);
   return {
@@ -38,7 +37,6 @@ export async function startInnerNode(env: NodeEnv = {}): Promise<InnerNode> {
       await edge.close();
       parts.typing.close();
       parts.tokens.close();
-      parts.eventsOut.close();
       parts.serviceRedis?.close();
       await parts.backplane.close();
     },

@@ -2,8 +2,7 @@ import type { OutboundEntry, OutboundType } from '@streamgate/protocol/outbound'
 import { streamNames } from '@streamgate/protocol/stream';
 import type { Config } from '../config.js';
 import { metrics } from '../ops/metrics.js';
-import { RedisLink } from './redis-link.js';
-import type { RedisConnect } from './redis-options.js';
+import type { RedisLink } from './redis-link.js';
 
 /** What a client said or did. `data` is any JSON, and the time is now. */
 export type OutboundEvent = Omit<OutboundEntry, 'data' | 'time'> & { readonly data: unknown };
@@ -13,31 +12,20 @@ export class EventsOut {
   private readonly wanted: ReadonlySet<OutboundType>;
   private readonly stream: string;
   private readonly length: number;
-  private readonly link: RedisLink | undefined;
 
-  /** @param connect used only when something is wanted */
+  /** @param link undefined on a node without Redis: then nobody hears anything */
   constructor(
-    config: Pick<Config, 'eventsOut' | 'eventsOutLength' | 'redisPrefix' | 'redisTimeoutMs'>,
-    connect: RedisConnect,
+    config: Pick<Config, 'eventsOut' | 'eventsOutLength' | 'redisPrefix'>,
+    private readonly link: RedisLink | undefined,
   ) {
     this.wanted = new Set(config.eventsOut);
     this.stream = streamNames(config.redisPrefix).events;
     this.length = config.eventsOutLength;
-    if (this.wanted.size > 0) this.link = new RedisLink(connect, config.redisTimeoutMs);
-  }
-
-  /** @throws UnusableRedis a Cluster, or too old */
-  async start(): Promise<void> {
-    await this.link?.start();
-  }
-
-  close(): void {
-    this.link?.close();
   }
 
   /** Whether services asked to hear this. */
   wants(type: OutboundType): boolean {
-    return this.wanted.has(type);
+    return this.link !== undefined && this.wanted.has(type);
   }
 
   /**

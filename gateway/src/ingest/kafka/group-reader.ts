@@ -10,7 +10,7 @@ import type { KafkaMessage } from './kafka-message.js';
 import { kafkaNames } from './kafka-names.js';
 
 /** Messages executed together. */
-const BATCH = 100;
+const BATCH = 64;
 /** With fewer messages waiting more are fetched, and bytes of one fetch: what a node holds. */
 const AHEAD = 100;
 const FETCH_BYTES = 4 * 1024 * 1024;

@@ -29,6 +29,19 @@ export function commandOfMessage(
   return { ...command, traceparent, tracestate: headers.get('tracestate') };
 }
 
+/** Where a message that is no command wants to hear so: what is there is taken. */
+export function receiptAskedIn({ value }: Pick<KafkaMessage, 'value'>): {
+  receipt?: unknown;
+  id?: unknown;
+} {
+  try {
+    return Object(jsonOf(value)) as object;
+  } catch {
+    // What is not JSON asks for nothing.
+    return {};
+  }
+}
+
 function jsonOf(value: Buffer | undefined): unknown {
   try {
     return JSON.parse(value?.toString() ?? '');

@@ -1,21 +1,19 @@
-import type { Outcome } from '@streamgate/protocol/commands';
-import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
 import { log } from '../../ops/log.js';
-import type { Executor, Item } from '../execute.js';
-import { type DeadLetter, DeadLetters } from './dead-letters.js';
+import { DeadLetters } from './dead-letters.js';
 import { GroupReader } from './group-reader.js';
 import { insist } from './insist.js';
 import { type KafkaConfig, reasonOf } from './kafka-client.js';
-import { type KafkaMessage, commandOfMessage } from './kafka-message.js';
-import { type Format, kafkaNames } from './kafka-names.js';
+import type { KafkaMessage } from './kafka-message.js';
 import { ensureTopics } from './kafka-topics.js';
+import { Settlement, type SettlementParts } from './settlement.js';
 
 /** Topics and partitions are looked at again, and the lag is read. */
 const WATCH_MS = 15_000;
+/** What is executed at once at most, unless it is a single message. */
+const BYTES_MAX = 256 * 1024;
 
-export interface KafkaParts {
+export interface KafkaParts extends SettlementParts {
   readonly config: KafkaConfig;
-  readonly executor: Pick<Executor, 'executeAll'>;
   readonly nodeId: string;
 }
 
@@ -23,7 +21,7 @@ export interface KafkaParts {
 export class KafkaSession {
   /** Messages that wait in the partitions of this node, as of the last look. */
   lag = 0;
-  private readonly formats: ReadonlyMap<string, Format>;
+  private readonly settlement: Settlement;
   private readonly letters: DeadLetters;
   private readonly reader: GroupReader;
 
@@ -32,7 +30,7 @@ export class KafkaSession {
     private readonly topics: ReadonlyMap<string, number>,
     onJoin: () => void,
   ) {
-    this.formats = kafkaNames(parts.config.kafkaTopicPrefix).formats;
+    this.settlement = new Settlement(parts);
     this.letters = new DeadLetters(parts.config, parts.nodeId);
     this.reader = new GroupReader(parts.config, topics.keys(), onJoin);
   }
@@ -82,49 +80,25 @@ export class KafkaSession {
 
   /** @returns how many messages, from the first on, are executed or dead letters */
   private async execute(batch: readonly KafkaMessage[], signal: AbortSignal): Promise<number> {
-    const items = batch.map((message) => this.itemOf(message));
-    const outcomes = await insist(signal, 'Kafka messages wait for the backplane', () =>
-      this.settle(items.filter((item): item is Item => !(item instanceof GatewayError))),
-    );
-    if (!outcomes) return 0;
-    const executed = outcomes.values();
-    const dead: DeadLetter[] = [];
-    for (const [index, item] of items.entries()) {
-      const outcome = item instanceof GatewayError ? item : executed.next().value;
-      if (outcome instanceof GatewayError) dead.push({ message: batch[index]!, error: outcome });
+    let done = 0;
+    while (done < batch.length) {
+      const part = withinBytes(batch.slice(done));
+      const refused = await this.settlement.settle(part, signal);
+      if (!refused) break;
+      const buried = await insist(signal, 'Kafka dead letters cannot be written', async () => {
+        for (; refused[0]; refused.shift()) await this.letters.send(refused[0]);
+        return true;
+      });
+      if (!buried) break;
+      done += part.length;
     }
-    const buried = await insist(signal, 'Kafka dead letters cannot be written', async () => {
-      for (; dead[0]; dead.shift()) await this.letters.send(dead[0]);
-      return true;
-    });
-    return buried ? batch.length : 0;
+    return done;
   }
+}
 
-  private itemOf(message: KafkaMessage): Item | GatewayError {
-    const format = this.formats.get(message.topic) ?? 'command';
-    try {
-      const input = commandOfMessage(message, format, this.parts.config.commandMaxBytes);
-      const writtenAt = Number(message.timestamp);
-      return writtenAt > 0 ? { input, writtenAt } : { input };
-    } catch (thrown) {
-      return toGatewayError(thrown);
-    }
-  }
-
-  /** @throws GatewayError `backplane_unavailable`: then all of them are to be done again */
-  private async settle(items: readonly Item[]): Promise<(Outcome | GatewayError)[]> {
-    if (items.length === 0) return [];
-    try {
-      return await this.parts.executor.executeAll(items, { door: 'kafka' });
-    } catch (thrown) {
-      const error = toGatewayError(thrown);
-      if (error.code !== 'internal') throw error;
-      log.error({ err: error.cause }, 'Kafka messages failed');
-      if (items.length === 1) return [error];
-      // A fault of ours with one of them must not stop the others.
-      const outcomes: (Outcome | GatewayError)[] = [];
-      for (const item of items) outcomes.push(...(await this.settle([item])));
-      return outcomes;
-    }
-  }
+/** As many, from the first on, as are executed at once. */
+function withinBytes(batch: readonly KafkaMessage[]): readonly KafkaMessage[] {
+  let bytes = 0;
+  const end = batch.findIndex(({ value }) => (bytes += value?.length ?? 0) > BYTES_MAX);
+  return end < 0 ? batch : batch.slice(0, Math.max(end, 1));
 }
