@@ -25,13 +25,14 @@ export function argumentsOf(
 
 /** What a script said of a deed; `done` of the first of two steps: it is to be done. */
 export interface Said {
-  readonly verdict: 'done' | 'duplicate' | 'conflict' | 'settled';
+  readonly verdict: 'done' | 'duplicate' | 'conflict';
   readonly inboxed: number;
 }
 
-/** @throws GatewayError `lease_lost` */
+/** @throws GatewayError `lease_lost`, `backplane_unavailable`: nothing was done */
 export function saidIn(answer: unknown): Said[] {
   if (answer === 'lost') throw new GatewayError('lease_lost');
+  if (answer === 'no group') throw new GatewayError('backplane_unavailable');
   const [dropped, ...flat] = answer as [number, ...(Said['verdict'] | number)[]];
   if (dropped > 0) metrics.inboxDropped.add('', dropped);
   return Array.from({ length: flat.length / 2 }, (_, index) => ({

@@ -1,37 +1,4 @@
 /**
- * What the ledgers ask of Redis. Arguments stand in `args`: lease key, token, stream, group (empty
- * without a consumer), seconds for which ids are remembered, number of deeds; then for each deed entry,
- * key and digest of its id (empty: none), number of acts, number of users whose inbox keeps it and, if
- * any, namespace, tag, payload, expiry (ms, 0: none) and the users.
- */
-const HEAD = `
-local position = 0
-local function take()
-  position = position + 1
-  return args[position]
-end
-local lease, token, stream, group = take(), take(), take(), take()
-local window, count = take(), tonumber(take())
-local answer = { 0 }
-local acknowledged = false
-
--- Takes a deed's part for inboxes; returns in how many it lies.
-local function keep(wanted)
-  local users = tonumber(take())
-  if users == 0 then return 0 end
-  local namespace, tag, payload, expires = take(), take(), take(), tonumber(take())
-  for _ = 1, users do
-    local user = take()
-    if wanted then
-      local _, dropped = inbox_append(namespace, user, tag, payload, expires)
-      answer[1] = answer[1] + (dropped or 0)
-    end
-  end
-  return users
-end
-`;
-
-/**
  * Defines `trim(stream, group)`: takes off the stream what was given out and acknowledged, up to the
  * first that was not. So the first entry of a stream is the oldest that was not executed.
  */
@@ -55,18 +22,60 @@ local function trim(stream, group)
 end
 `;
 
-/** Refuses a node that lost its lease, before anything is done. */
+/**
+ * What the ledgers ask of Redis. Arguments stand in `args`: lease key, token, stream, group (empty
+ * without a consumer), seconds for which ids are remembered, number of deeds; then for each deed entry,
+ * key and digest of its id (empty: none), number of acts, number of users whose inbox keeps it and, if
+ * any, namespace, tag, payload, expiry (ms, 0: none) and the users.
+ */
+const HEAD = `${TRIM}
+local position = 0
+local function take()
+  position = position + 1
+  return args[position]
+end
+local lease, token, stream, group = take(), take(), take(), take()
+local window, count = take(), tonumber(take())
+local answer = { 0 }
+local finished = {}
+
+local function acknowledge()
+  if #finished == 0 then return end
+  redis.call('XACK', stream, group, unpack(finished))
+  trim(stream, group)
+end
+
+-- Takes a deed's part for inboxes; returns in how many it lies.
+local function keep(wanted)
+  local users = tonumber(take())
+  if users == 0 then return 0 end
+  local namespace, tag, payload, expires = take(), take(), take(), tonumber(take())
+  for _ = 1, users do
+    local user = take()
+    if wanted then
+      local _, dropped = inbox_append(namespace, user, tag, payload, expires)
+      answer[1] = answer[1] + (dropped or 0)
+    end
+  end
+  return users
+end
+`;
+
+/** Before anything is done: refuses a node that lost its lease, and one whose group somebody destroyed. */
 const FENCE = `
-if lease ~= '' and redis.call('GET', lease) ~= token then return 'lost' end
+if lease ~= '' then
+  if redis.call('GET', lease) ~= token then return 'lost' end
+  if redis.pcall('XPENDING', stream, group).err then return 'no group' end
+end
 `;
 
 /**
  * All in one: for each deed looks whether it was done, publishes, keeps, records, acknowledges.
- * Answers `lost`, or the number of events that fell out of inboxes and for each deed what became of
- * it and in how many inboxes it lies: `done`, `duplicate`, `conflict`, or `settled` when its entry was
- * acknowledged before.
+ * Answers `lost`, `no group`, or the number of events that fell out of inboxes and for each deed what became of
+ * it and in how many inboxes it lies: `done`, `duplicate` or `conflict`. What is in conflict is not
+ * acknowledged.
  */
-export const SETTLE = `${HEAD}${FENCE}${TRIM}
+export const SETTLE = `${HEAD}${FENCE}
 local act = 0
 for _ = 1, count do
   local entry, once, digest, acts = take(), take(), take(), tonumber(take())
@@ -74,8 +83,6 @@ for _ = 1, count do
   local verdict = 'done'
   if known and known ~= digest then
     verdict = 'conflict'
-  elseif entry ~= '' and redis.call('XACK', stream, group, entry) == 0 then
-    verdict = 'settled'
   elseif known then
     verdict = 'duplicate'
   end
@@ -84,12 +91,12 @@ for _ = 1, count do
     for number = act + 1, act + acts do publish(number) end
     if once ~= '' then redis.call('SET', once, digest, 'EX', window) end
   end
-  if entry ~= '' and verdict ~= 'conflict' then acknowledged = true end
+  if entry ~= '' and verdict ~= 'conflict' then finished[#finished + 1] = entry end
   act = act + acts
   answer[#answer + 1] = verdict
   answer[#answer + 1] = inboxed
 end
-if acknowledged then trim(stream, group) end
+acknowledge()
 return answer
 `;
 
@@ -102,8 +109,6 @@ for _ = 1, count do
   local verdict = 'done'
   if known and known ~= digest then
     verdict = 'conflict'
-  elseif entry ~= '' and #redis.call('XPENDING', stream, group, entry, entry, 1) == 0 then
-    verdict = 'settled'
   elseif known then
     verdict = 'duplicate'
   end
@@ -114,14 +119,14 @@ return answer
 `;
 
 /** The second: records and acknowledges what was done, whoever has the lease by now. */
-export const END = `${HEAD}${TRIM}
+export const END = `${HEAD}
 for _ = 1, count do
   local entry, once, digest = take(), take(), take()
   take()
   keep(false)
   if once ~= '' then redis.call('SET', once, digest, 'EX', window) end
-  if entry ~= '' and redis.call('XACK', stream, group, entry) == 1 then acknowledged = true end
+  if entry ~= '' then finished[#finished + 1] = entry end
 end
-if acknowledged then trim(stream, group) end
+acknowledge()
 return answer
 `;

@@ -129,15 +129,6 @@ describe.each(['mailbox', 'streams'] as const)('the ledger on %s', (kind) => {
     expect(await heard(1)).toEqual([2]);
   });
 
-  test('does not do again what was acknowledged meanwhile', async () => {
-    const [entry] = await written(1);
-    const deeds: Deed[] = [{ entry: entry!, acts: [emit(1)] }];
-    await ledger.settle(deeds, consumer);
-    expect(await ledger.settle(deeds, consumer)).toEqual([{ outcome: 'done', inboxed: 0 }]);
-    await ledger.settle([{ once: { key: 'k', digest: 'x' }, acts: [emit(2)] }]);
-    expect(await heard(2)).toEqual([1, 2]);
-  });
-
   test('keeps events for users, once for a tag', async () => {
     const inbox = { namespace: '/', users: ['bob', 'carol'], tag: 't', payload: '["news",1]' };
     const deeds: Deed[] = [{ inbox, acts: [emit(1)] }];

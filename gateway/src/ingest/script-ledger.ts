@@ -6,8 +6,8 @@ import { argumentsOf, saidIn } from './ledger-calls.js';
 import { SETTLE } from './ledger-scripts.js';
 import type { Consumer, Deed, Ledger, Verdict } from './ledger.js';
 
-/** Acts of one call. */
-const ACTS_MAX = 64;
+/** Acts of one call, and deeds. */
+const CALL_MAX = 64;
 
 /** Where acting and recording are one call: whatever dies, a command is executed exactly once. */
 export class ScriptLedger implements Ledger {
@@ -53,7 +53,6 @@ export class ScriptLedger implements Ledger {
       next += deed.acts.length;
       if (verdict === 'conflict') return new GatewayError('idempotency_conflict');
       if (verdict === 'duplicate') return { outcome: 'duplicate' };
-      if (verdict === 'settled') return { outcome: 'done', inboxed };
       return { outcome: 'done', inboxed, ...(id !== undefined && { id }) };
     });
   }
@@ -64,7 +63,8 @@ function* partsOf(deeds: readonly Deed[]): Generator<Deed[]> {
   let part: Deed[] = [];
   let acts = 0;
   for (const deed of deeds) {
-    if (part.length > 0 && acts + deed.acts.length > ACTS_MAX) {
+    const isFull = part.length === CALL_MAX || acts + deed.acts.length > CALL_MAX;
+    if (part.length > 0 && isFull) {
       yield part;
       part = [];
       acts = 0;

@@ -44,7 +44,6 @@ export class TwoStepLedger implements Ledger {
       const { entry, once } = deeds[index]!;
       const acknowledged = { ...(entry !== undefined && { entry }), acts: [] };
       if (verdict === 'conflict') verdicts.push(new GatewayError('idempotency_conflict'));
-      else if (verdict === 'settled') verdicts.push({ outcome: 'done', inboxed });
       else if (verdict === 'duplicate') {
         verdicts.push({ outcome: 'duplicate' });
         settled.push(acknowledged);
