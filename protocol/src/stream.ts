@@ -46,7 +46,7 @@ export function fieldOf(entry: readonly string[], name: string): string | undefi
  *   `invalid_payload` for a field given twice, and as `commandOfFields`
  */
 export function commandOfEntry(entry: readonly string[], maxBytes = Infinity): CommandInput {
-  if (entryBytes(entry) > maxBytes) throw new GatewayError('payload_too_large');
+  if (isLarger(entry, maxBytes)) throw new GatewayError('payload_too_large');
   const fields = new Map<string, unknown>();
   for (let index = 0; index + 1 < entry.length; index += 2) {
     const name = entry[index]!;
@@ -67,6 +67,12 @@ export function entryOfCommand(input: CommandInput): string[] {
     if (value === undefined && !(name === 'data' && 'data' in fields)) return [];
     return [name, textOf(name, value)];
   });
+}
+
+/** A character of JavaScript is three bytes at most: nearly always there is nothing to encode. */
+function isLarger(entry: readonly string[], maxBytes: number): boolean {
+  const characters = entry.reduce((sum, text) => sum + text.length, 0);
+  return characters * 3 > maxBytes && entryBytes(entry) > maxBytes;
 }
 
 /** Bytes of an entry's names and values as UTF-8. */
