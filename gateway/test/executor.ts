@@ -6,11 +6,14 @@ import { MemoryLedger } from '../src/ingest/ledger.js';
 /** A caller whom a door trusts. */
 export const TRUSTED: Caller = { door: 'tcp' };
 
+export const executorConfig: Rules = {
+  emitRoles: ['service'],
+  redisPrefix: 'streamgate',
+  inboxAck: 'heartbeat',
+};
+
 /** An executor of a node without Redis, whatever its backplane. */
-export function memoryExecutor(
-  backplane: Backplane,
-  config: Rules = { emitRoles: ['service'], redisPrefix: 'streamgate' },
-): Executor {
+export function memoryExecutor(backplane: Backplane, config: Rules = executorConfig): Executor {
   const ledger = new MemoryLedger(backplane, 60_000, ({ users }) => users.length);
   return new Executor({ config, backplane, ledger, receipts: undefined });
 }

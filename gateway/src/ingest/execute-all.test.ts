@@ -1,0 +1,213 @@
+import { Server } from 'socket.io';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { CommandInput } from '@streamgate/protocol/commands';
+import { GatewayError } from '@streamgate/protocol/errors';
+import { TRUSTED, executorConfig } from '../../test/executor.js';
+import { createMemoryBackplane } from '../backplane/memory.js';
+import type { Backplane } from '../backplane/backplane.js';
+import { readConfig } from '../config.js';
+import { metrics } from '../ops/metrics.js';
+import { Executor } from './execute.js';
+import { type Consumer, type Deed, type Ledger, MemoryLedger, type Verdict } from './ledger.js';
+
+/** What was settled, by the ledger of a single node. */
+class Recorder implements Ledger {
+  readonly deeds: Deed[] = [];
+  failure: GatewayError | undefined;
+  private readonly ledger: Ledger;
+
+  constructor(backplane: Backplane) {
+    this.ledger = new MemoryLedger(backplane, 60_000, ({ users }) => users.length);
+  }
+
+  settle(deeds: readonly Deed[]): Promise<Verdict[]> {
+    if (this.failure) return Promise.reject(this.failure);
+    this.deeds.push(...deeds);
+    return this.ledger.settle(deeds);
+  }
+}
+
+const consumer: Consumer = { stream: 's:emit', group: 'g', leaseKey: 'l', token: 't' };
+
+let backplane: Backplane;
+let ledger: Recorder;
+let executor: Executor;
+beforeAll(async () => {
+  backplane = createMemoryBackplane(readConfig({ STREAMGATE_MODE: 'development' }));
+  new Server(backplane.serverOptions);
+  await backplane.start();
+});
+beforeEach(() => {
+  ledger = new Recorder(backplane);
+  executor = new Executor({ config: executorConfig, backplane, ledger, receipts: undefined });
+});
+afterAll(() => backplane.close());
+
+const emit = (fields: object = {}) =>
+  ({ action: 'emit', to: ['user:7'], event: 'x', args: [], ...fields }) as CommandInput;
+
+/** Codes of refusals, else the outcomes. */
+const codes = (results: readonly (GatewayError | { outcome: string })[]) =>
+  results.map((result) => (result instanceof GatewayError ? result.code : result.outcome));
+
+describe('several commands', () => {
+  test('an outcome for each, in their order; what is refused never reaches the ledger', async () => {
+    const items = [
+      { input: emit({ args: [1] }), entry: '1-0' },
+      { input: emit({ event: 'connect' }), entry: '2-0' },
+      { input: emit({ ttl: 5 }), entry: '3-0', writtenAt: Date.now() - 5001 },
+      { input: emit({ ttl: 5 }), entry: '4-0', writtenAt: Date.now() - 4000 },
+    ];
+    const before = metrics.commands.value('expired');
+    const results = await executor.executeAll(items, TRUSTED, consumer);
+    expect(codes(results)).toEqual(['done', 'reserved_event', 'expired', 'done']);
+    expect(metrics.commands.value('expired')).toBe(before + 1);
+    expect(ledger.deeds.map(({ entry, acts }) => [entry, acts.length])).toEqual([
+      ['1-0', 1],
+      ['3-0', 0],
+      ['4-0', 1],
+    ]);
+  });
+
+  test('an id twice is once, with other content a conflict', async () => {
+    const items = [
+      { input: emit({ id: 'a', source: 's', args: [1] }), entry: '1-0' },
+      { input: emit({ id: 'a', source: 's', args: [1], receipt: undefined }), entry: '2-0' },
+      { input: emit({ id: 'a', source: 's', args: [2] }), entry: '3-0' },
+      { input: emit({ id: 'a', args: [2] }), entry: '4-0' },
+    ];
+    const first = await executor.executeAll(items, TRUSTED, consumer);
+    expect(codes(first)).toEqual(['done', 'duplicate', 'idempotency_conflict', 'done']);
+    expect(ledger.deeds.map(({ entry, acts }) => [entry, acts.length])).toEqual([
+      ['1-0', 1],
+      ['2-0', 0],
+      ['4-0', 1],
+    ]);
+    const second = await executor.executeAll(items, TRUSTED, consumer);
+    expect(codes(second)).toEqual(['duplicate', 'duplicate', 'idempotency_conflict', 'duplicate']);
+  });
+
+  test('the same however it came: its trace and its receipt make no difference', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await executor.execute(emit({ id: 'b' }), TRUSTED);
+    const again = await executor.execute(emit({ id: 'b', traceparent }), { door: 'kafka' });
+    expect(again.outcome).toBe('duplicate');
+    await expect(executor.execute(emit({ id: 'b', ttl: 7 }), TRUSTED)).rejects.toMatchObject({
+      code: 'idempotency_conflict',
+    });
+  });
+
+  test.each(['lease_lost', 'backplane_unavailable'] as const)('%s concerns all', async (code) => {
+    ledger.failure = new GatewayError(code);
+    const before = metrics.commands.value(code);
+    const items = [{ input: emit(), entry: '1-0' }];
+    await expect(executor.executeAll(items, TRUSTED, consumer)).rejects.toMatchObject({ code });
+    expect(metrics.commands.value(code)).toBe(before + 1);
+  });
+
+  test('nothing to be recorded, no ledger', async () => {
+    ledger.failure = new GatewayError('internal');
+    const results = await executor.executeAll([{ input: emit() }, { input: emit() }], TRUSTED);
+    expect(codes(results)).toEqual(['done', 'done']);
+  });
+});
+
+describe('a batch of any size', () => {
+  const items = (count: number, fields: object = {}) =>
+    Array.from({ length: count }, (_, n) => ({
+      input: emit({ id: `${Math.random()}`, args: [n], ...fields }),
+    }));
+
+  test('goes in steps, in order, refusals in their places', async () => {
+    const all = [...items(100), new GatewayError('unknown_field'), ...items(100)];
+    const results = await executor.executeBatch(all, TRUSTED);
+    const done = Array.from({ length: 100 }, () => 'done');
+    expect(codes(results)).toEqual([...done, 'unknown_field', ...done]);
+    expect(ledger.deeds).toHaveLength(200);
+  });
+
+  test('after a step that failed nothing is executed', async () => {
+    const [first, ...rest] = items(130);
+    ledger.failure = new GatewayError('backplane_unavailable');
+    const results = await executor.executeBatch([first!, ...rest], TRUSTED);
+    expect(new Set(codes(results))).toEqual(new Set(['backplane_unavailable']));
+    expect(results).toHaveLength(130);
+    expect(ledger.deeds).toHaveLength(0);
+  });
+});
+
+describe('durable', () => {
+  test('an entry keeps its tag when it is executed again, and expires with its ttl', async () => {
+    const writtenAt = Date.now() - 1000;
+    const input = emit({ durable: true, to: ['user:1', 'user:2'], args: [{ a: 1 }], ttl: 60 });
+    const items = [{ input, entry: '1-0', writtenAt }];
+    const [outcome] = await executor.executeAll(items, TRUSTED, consumer);
+    await executor.executeAll(items, TRUSTED, consumer);
+    expect(outcome).toEqual({ outcome: 'done', inboxed: 2 });
+    for (const { inbox, acts } of ledger.deeds) {
+      expect(inbox).toEqual({
+        namespace: '/',
+        users: ['1', '2'],
+        tag: 's:emit/1-0',
+        payload: '["x",{"a":1}]',
+        expiresAt: writtenAt + 60_000,
+      });
+      expect(acts).toMatchObject([{ event: 'x', tag: 's:emit/1-0' }]);
+    }
+  });
+
+  test('without an entry each has a tag of its own', async () => {
+    for (let n = 0; n < 2; n += 1) await executor.execute(emit({ durable: true }), TRUSTED);
+    const tags = ledger.deeds.map(({ inbox }) => inbox?.tag);
+    expect(new Set(tags).size).toBe(2);
+  });
+});
+
+describe('disconnect', () => {
+  test('tells the nodes, and revokes up to when the service asked', async () => {
+    const writtenAt = Date.now() - 3000;
+    const input: CommandInput = { action: 'disconnect', users: ['9'], code: 'c', revoke: 60 };
+    await executor.executeAll([{ input, writtenAt, entry: '1-0' }], TRUSTED, consumer);
+    expect(ledger.deeds[0]!.acts).toEqual([
+      { namespace: '/', to: ['user:9'], body: { kind: 'disconnect', users: ['9'], code: 'c' } },
+      {
+        namespace: '/',
+        to: 'nodes',
+        body: {
+          kind: 'revoked',
+          users: ['9'],
+          issuedUntil: writtenAt,
+          until: expect.any(Number) as number,
+        },
+      },
+    ]);
+    expect(await backplane.registry.revocations()).toMatchObject([
+      { userId: '9', issuedUntil: writtenAt },
+    ]);
+  });
+});
+
+describe('who may', () => {
+  test.each<[string, 'done' | 'forbidden', string[] | undefined]>([
+    ['a door that knows no callers', 'done', undefined],
+    ['a role that may emit, without case', 'done', ['SERVICE']],
+    ['any other', 'forbidden', ['student']],
+  ])('%s: %s', async (_name, result, roles) => {
+    const principal = roles && {
+      userId: 'u',
+      username: 'u',
+      roles,
+      claims: {},
+      expiresAt: undefined,
+    };
+    const caller = principal ? ({ door: 'http', principal } as const) : TRUSTED;
+    expect(codes(await executor.executeAll([{ input: emit() }], caller))).toEqual([result]);
+  });
+
+  test('a receipt needs Redis', async () => {
+    const input = emit({ receipt: 'streamgate:receipt:a' });
+    await expect(executor.execute(input, TRUSTED)).rejects.toMatchObject({
+      code: 'invalid_receipt',
+    });
+  });
+});
