@@ -128,7 +128,8 @@ function textOf(name: string, value: unknown): string {
     : JSON.stringify(value);
 }
 
-function toldBy(receipt: readonly string[]): Told {
+/** What a receipt tells. */
+export function toldBy(receipt: readonly string[]): Told {
   const outcome = fieldOf(receipt, 'outcome');
   const sessions = fieldOf(receipt, 'sessions');
   if (outcome === 'refused') return { code: fieldOf(receipt, 'code')! };
