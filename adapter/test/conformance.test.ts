@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
 import { type Kind, recovers } from './candidates.ts';
 import { Client, type ClientOptions, Node } from './cluster.ts';
+import { type TestCluster, startCluster } from './redis-cluster.ts';
 
 /**
  * What Socket.IO expects of an adapter, as the tests of its own adapters do and a little more: the
@@ -10,25 +11,27 @@ import { Client, type ClientOptions, Node } from './cluster.ts';
  */
 
 let redis: TestRedis[];
+let redisCluster: TestCluster;
 beforeAll(async () => {
   const starts = [1, 2, 3].map(() => startRedis({ args: ['--appendonly', 'no'] }));
-  redis = await Promise.all(starts);
+  [redisCluster, ...redis] = await Promise.all([startCluster(), ...starts]);
 });
-afterAll(() => Promise.all(redis.map((each) => each.stop())));
+afterAll(() => Promise.all([redisCluster, ...redis].map((each) => each.stop())));
 
-const clusters: [Kind, number, number][] = [
-  ['memory', 1, 1],
-  ['streams', 2, 1],
-  ['streams', 3, 1],
-  ['pubsub', 2, 1],
-  ['pubsub', 3, 1],
-  ['mailbox', 2, 1],
-  ['mailbox', 3, 1],
-  ['mailbox', 2, 2],
-  ['mailbox', 3, 3],
+const clusters: [Kind, number, string, number][] = [
+  ['memory', 1, 'no Redis', 1],
+  ['streams', 2, 'one Redis', 1],
+  ['streams', 3, 'one Redis', 1],
+  ['pubsub', 2, 'one Redis', 1],
+  ['pubsub', 3, 'one Redis', 1],
+  ['mailbox', 2, 'one Redis', 1],
+  ['mailbox', 3, 'one Redis', 1],
+  ['mailbox', 2, 'two Redis', 2],
+  ['mailbox', 3, 'three Redis', 3],
+  ['mailbox', 3, 'a Redis Cluster', 4],
 ];
 
-describe.each(clusters)('%s with %i servers on %i Redis', (kind, count, shards) => {
+describe.each(clusters)('%s with %i servers on %s, shards: %i', (kind, count, where, shards) => {
   let nodes: Node[];
   /** On three servers as far as there are so many; the first is always on the first. */
   let clients: [Client, Client, Client];
@@ -41,8 +44,12 @@ describe.each(clusters)('%s with %i servers on %i Redis', (kind, count, shards) 
 
   beforeAll(async () => {
     const urls = redis.slice(0, shards).map(({ url }) => url);
-    const prefix = `conformance-${kind}-${count}-${shards}`;
-    const options = { url: urls[0], urls, prefix };
+    const cluster = where === 'a Redis Cluster';
+    const options = {
+      ...(cluster ? { url: redisCluster.url, cluster } : { url: urls[0], urls }),
+      prefix: `conformance-${kind}-${count}-${shards}`,
+      shards,
+    };
     nodes = await Promise.all(
       Array.from({ length: count }, () => Node.start(kind, options, { transports: ['websocket'] })),
     );

@@ -5,8 +5,10 @@ export class HeldReads {
   private readonly held: (() => void)[] = [];
   private holding = true;
 
-  constructor(node: Node) {
+  /** @param port of the one Redis of which it is kept; default: of all */
+  constructor(node: Node, port?: number) {
     for (const redis of node.candidate.connections) {
+      if (port !== undefined && redis.options.port !== port) continue;
       const send = redis.sendCommand.bind(redis);
       redis.sendCommand = async (command, ...more) => {
         const reply = await send(command, ...more);
