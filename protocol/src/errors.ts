@@ -63,6 +63,7 @@ export const ERRORS = {
     retryable: false,
     status: 409,
   },
+  gave_up: { message: 'Tried too often', retryable: false, status: 500 },
   lease_lost: { message: 'Another node executes this partition', retryable: true, status: 503 },
   payload_too_large: { message: 'Payload too large', retryable: false, status: 413 },
   not_found: { message: 'Not found', retryable: false, status: 404 },

@@ -127,9 +127,10 @@ export interface Backplane {
    * @param acts 64 at most, and better not more than 256 KB of them
    * @param guard Lua that may call `publish(i)` for the i-th act (from 1), `redis.call`, and read
    *   `args`
+   * @returns what the guard returned
    * @throws GatewayError `backplane_unavailable`: the outcome is not known
    */
-  together?(acts: readonly Act[], guard: Guard): Promise<Together>;
+  together?(acts: readonly Act[], guard: Guard): Promise<unknown>;
 
   /**
    * Resolves when what is published from then on will arrive in all rooms that sessions of this node
@@ -174,13 +175,6 @@ export interface Backplane {
 export interface Guard {
   readonly lua: string;
   readonly args: readonly (string | number | Buffer)[];
-}
-
-export interface Together {
-  /** What the guard returned. */
-  readonly answer: unknown;
-  /** Ids that the acts have when the guard published them. */
-  readonly ids: readonly string[];
 }
 
 /** What Socket.IO persists of a session: written by `edge/`, read back by `claim`. */

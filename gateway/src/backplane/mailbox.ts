@@ -12,7 +12,6 @@ import type {
   Publication,
   Relocation,
   SessionData,
-  Together,
 } from './backplane.js';
 import { LocalAdapters, lostSession, namesOf, optionsOf } from './local-adapters.js';
 import type { NoticeBody } from './notices.js';
@@ -101,8 +100,10 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
     );
   }
 
-  together(acts: readonly Act[], guard: Guard): Promise<Together> {
-    return whileUp(() => this.mailbox.publishTogether(acts.map(messageOf), guard));
+  async together(acts: readonly Act[], guard: Guard): Promise<unknown> {
+    const messages = acts.map(messageOf);
+    const { answer } = await whileUp(() => this.mailbox.publishTogether(messages, guard));
+    return answer;
   }
 
   notify(notice: Notice): Promise<void> {

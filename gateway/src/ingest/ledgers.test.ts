@@ -87,7 +87,7 @@ describe.each(['mailbox', 'streams'] as const)('the ledger on %s', (kind) => {
     const once = { key: '["quiz","1"]', digest: 'x' };
     const deeds: Deed[] = [{ once, acts: [emit(1)] }, { acts: [emit(2)] }];
     const [first, second] = await ledger.settle(deeds);
-    expect(first).toEqual({ outcome: 'done', inboxed: 0, id: expect.any(String) as string });
+    expect(first).toMatchObject({ outcome: 'done', inboxed: 0 });
     expect(second).toMatchObject({ outcome: 'done' });
     expect(await ledger.settle([{ once, acts: [emit(3)] }])).toEqual([{ outcome: 'duplicate' }]);
     const [other] = await ledger.settle([{ once: { ...once, digest: 'y' }, acts: [emit(4)] }]);

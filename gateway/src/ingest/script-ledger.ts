@@ -43,17 +43,10 @@ export class ScriptLedger implements Ledger {
   ): Promise<Verdict[]> {
     const acts = deeds.flatMap((deed) => deed.acts);
     const args = argumentsOf(deeds, consumer, this.config.idempotencySeconds, this.keys.done);
-    const { answer, ids } = await this.backplane.together(acts, { lua: this.lua, args });
-    const said = saidIn(answer);
-    let next = 0;
-    return deeds.map((deed, index) => {
-      const { verdict, inboxed } = said[index]!;
-      const event = deed.acts.findLastIndex((act) => 'event' in act);
-      const id = event < 0 ? undefined : ids[next + event];
-      next += deed.acts.length;
+    const answer = await this.backplane.together(acts, { lua: this.lua, args });
+    return saidIn(answer).map(({ verdict, inboxed }) => {
       if (verdict === 'conflict') return new GatewayError('idempotency_conflict');
-      if (verdict === 'duplicate') return { outcome: 'duplicate' };
-      return { outcome: 'done', inboxed, ...(id !== undefined && { id }) };
+      return verdict === 'duplicate' ? { outcome: verdict } : { outcome: verdict, inboxed };
     });
   }
 }

@@ -46,8 +46,8 @@ export class Partition {
   private isStopping = false;
   /** Entries that failed, and how often. */
   private readonly attempts = new Map<string, number>();
-  /** Entries executed at once: one by one to find out which it is that fails. */
-  private size = BATCH;
+  /** Entries that are executed one by one, to find out which it is that fails. */
+  private singly = 0;
   private batches = 0;
   private pace = Promise.resolve();
 
@@ -115,7 +115,7 @@ export class Partition {
   private async execute(entries: readonly Entry[]): Promise<void> {
     let rest = entries;
     while (rest.length > 0 && !this.isStopping) {
-      const ready = await this.parts.moves.ready(rest.slice(0, this.size));
+      const ready = await this.parts.moves.ready(rest.slice(0, this.singly > 0 ? 1 : BATCH));
       if (ready === 0) {
         await delay(LOOK_MS);
         continue;
@@ -142,18 +142,21 @@ export class Partition {
         refused.push({ entry, error });
       }
     await this.tellRefused(refused);
-    const passing: Burial[] = [];
+    const given: Burial[] = [];
+    const passing: GatewayError[] = [];
     const outcomes = await this.executeAll(commands);
     for (const [index, { entry }] of commands.entries()) {
       const error = outcomes[index];
       if (!(error instanceof GatewayError)) this.attempts.delete(entry.id);
-      else if (!error.retryable || this.isGivenUp(entry, error)) refused.push({ entry, error });
-      else passing.push({ entry, error });
+      else if (!error.retryable) refused.push({ entry, error });
+      else if (passing.length === 0 && this.isGivenUp(entry)) given.push(gaveUp(entry, error));
+      else passing.push(error);
     }
+    await this.tellRefused(given);
+    refused.push(...given);
     if (refused.length > 0) await this.parts.dead.bury(refused);
-    const [first] = passing;
-    if (first) throw first.error;
-    if (this.attempts.size === 0) this.size = BATCH;
+    if (passing[0]) throw passing[0];
+    this.singly = Math.max(0, this.singly - entries.length);
   }
 
   /** A failure of several entries at once says nothing of any: they are tried one by one then. */
@@ -171,24 +174,20 @@ export class Partition {
       return await executor.executeAll(items, { door: 'stream' }, reader.consumer);
     } catch (thrown) {
       const error = toGatewayError(thrown);
-      const [only, other] = commands;
       if (error.code === 'lease_lost') throw error;
-      if (!other && this.isGivenUp(only!.entry, error)) return [error];
-      if (this.parts.isUp()) this.size = 1;
+      // Alone it is told as an outcome of its own.
+      if (commands.length === 1) return [error];
+      if (this.parts.isUp()) this.singly = commands.length;
       throw error;
     }
   }
 
-  private isGivenUp({ id }: Entry, error: GatewayError): boolean {
+  /** While other nodes cannot be reached nothing is held against an entry. */
+  private isGivenUp({ id }: Entry): boolean {
     if (!this.parts.isUp()) return false;
     const attempts = (this.attempts.get(id) ?? 0) + 1;
-    if (attempts < ATTEMPTS_MAX) {
-      this.attempts.set(id, attempts);
-      return false;
-    }
-    this.attempts.delete(id);
-    log.error({ entry: id, code: error.code, attempts }, 'a command is given up');
-    return true;
+    this.attempts.set(id, attempts);
+    return attempts >= ATTEMPTS_MAX && this.attempts.delete(id);
   }
 
   /** Who wants a receipt gets one also for what is no command. */
@@ -203,6 +202,11 @@ export class Partition {
       refused.map(({ error }) => error),
     );
   }
+}
+
+function gaveUp(entry: Entry, cause: GatewayError): Burial {
+  const reason = `Failed ${ATTEMPTS_MAX} times: ${cause.code}`;
+  return { entry, error: new GatewayError('gave_up', reason, { cause }) };
 }
 
 /** The first entries, as many as go in one call; one at least. */

@@ -177,7 +177,7 @@ export class StreamDoor {
         executor,
         receipts,
         commandMaxBytes: config.commandMaxBytes,
-        isUp: () => backplane.health().up,
+        isUp: () => backplane.health().up && this.parts.link.up,
         caughtUp: () => backplane.caughtUp(),
         clockAhead: () => this.clockAhead,
       },

@@ -1,0 +1,181 @@
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { GatewayError } from '@streamgate/protocol/errors';
+import { deadOfEntry } from '@streamgate/protocol/stream';
+import { eventually } from '../../../test/client.js';
+import { type TestRedis, startRedis } from '../../../test/redis.js';
+import { RedisLink } from '../../backplane/redis-link.js';
+import { redisOptions } from '../../backplane/redis-options.js';
+import { log } from '../../ops/log.js';
+import { metrics } from '../../ops/metrics.js';
+import type { Executor } from '../execute.js';
+import { Receipts } from '../receipts.js';
+import { DeadLetters } from './dead-letters.js';
+import { KeyMoves } from './key-moves.js';
+import { PartitionReader } from './partition-reader.js';
+import { Partition } from './partition.js';
+
+const STREAM = 'streamgate:emit';
+const DEAD = 'streamgate:emit:dead';
+const LEASE = 'lease';
+
+let server: TestRedis;
+let redis: Redis;
+let link: RedisLink;
+let partition: Partition | undefined;
+const connect = () => new Redis(redisOptions(server.url, 'reader'));
+
+beforeAll(async () => {
+  log.level = 'silent';
+  server = await startRedis();
+  redis = new Redis(server.url);
+  link = new RedisLink(connect, 1000);
+  await link.start();
+});
+beforeEach(async () => {
+  await redis.flushall();
+  await redis.set(LEASE, 'node/a/0');
+});
+afterEach(() => partition?.stop());
+afterAll(async () => {
+  link.close();
+  redis.disconnect();
+  await server.stop();
+});
+
+/** What the ledger does with a batch: acknowledges it, if it may. */
+async function acknowledge(...[items, , consumer]: Parameters<Executor['executeAll']>) {
+  const { stream, group, leaseKey, token } = consumer!;
+  if ((await redis.get(leaseKey)) !== token) throw new GatewayError('lease_lost');
+  await redis.xack(stream, group, ...items.map(({ entry }) => entry!));
+  return items.map(() => ({ outcome: 'done', inboxed: 0 }) as const);
+}
+
+/** @param executeAll stands for a ledger that fails in ways in which a real one seldom does */
+function execute(executeAll: Executor['executeAll'], isUp = () => true): Partition {
+  const reader = new PartitionReader(
+    connect,
+    {
+      stream: STREAM,
+      group: 'streamgate',
+      consumer: 'node',
+      leaseKey: LEASE,
+      historyKey: 'history',
+      base: 'node/a',
+    },
+    1000,
+  );
+  const parts = {
+    reader,
+    moves: new KeyMoves(0, async () => []),
+    dead: new DeadLetters(reader, DEAD, 'node'),
+    executor: { executeAll },
+    receipts: new Receipts(link, 'streamgate', 'node'),
+    commandMaxBytes: 10_000,
+    isUp,
+    caughtUp: async () => undefined,
+    clockAhead: () => 0,
+  };
+  partition = new Partition(0, parts, Promise.resolve());
+  return partition;
+}
+
+async function write(count: number): Promise<void> {
+  for (let n = 0; n < count; n++)
+    await redis.xadd(STREAM, '*', 'to', 'user:1', 'event', 'x', 'data', n);
+}
+const pending = async () => (await redis.xpending(STREAM, 'streamgate'))[0];
+const numbers = (items: Parameters<Executor['executeAll']>[0]) =>
+  items.map(({ input }) => 'args' in input && input.args[0]);
+
+test('what always fails is found out, tried again in its turn, and given up', async () => {
+  await write(20);
+  const done: unknown[] = [];
+  let failures = 0;
+  execute(async (...args) => {
+    const batch = numbers(args[0]);
+    if (batch.includes(7)) {
+      if (batch.length === 1) failures++;
+      throw new GatewayError('backplane_unavailable');
+    }
+    const outcomes = await acknowledge(...args);
+    done.push(...batch);
+    return outcomes;
+  });
+  await vi.waitUntil(() => done.length === 19, 15_000);
+  expect(done).toEqual(Array.from({ length: 20 }, (_, n) => n).filter((n) => n !== 7));
+  expect(failures).toBe(8);
+  const [[, entry]] = (await redis.xrange(DEAD, '-', '+')) as [[string, string[]]];
+  const { fields, letter } = deadOfEntry(entry)!;
+  expect(fields.at(-1)).toBe('7');
+  expect(letter).toMatchObject({ code: 'gave_up', stream: STREAM, node: 'node' });
+  expect(letter.reason).toContain('backplane_unavailable');
+  expect(await pending()).toBe(0);
+}, 20_000);
+
+test('nothing is held against an entry while other nodes cannot be reached', async () => {
+  await write(1);
+  let tries = 0;
+  let isUp = false;
+  execute(
+    async (...args) => {
+      tries++;
+      if (!isUp) throw new GatewayError('backplane_unavailable');
+      return acknowledge(...args);
+    },
+    () => isUp,
+  );
+  await vi.waitUntil(() => tries > 8, 15_000);
+  isUp = true;
+  await eventually(pending, (count) => count === 0);
+  expect(await redis.exists(DEAD)).toBe(0);
+}, 20_000);
+
+test('an answer that is lost on the way leaves nothing lying', async () => {
+  await write(3);
+  const done: unknown[] = [];
+  let isFirst = true;
+  execute(async (...args) => {
+    if (isFirst) {
+      isFirst = false;
+      throw new GatewayError('backplane_unavailable');
+    }
+    done.push(...numbers(args[0]));
+    return acknowledge(...args);
+  });
+  await vi.waitUntil(() => done.length === 3);
+  // Its connections are cut while it waits for more.
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'normal');
+  await write(2);
+  await vi.waitUntil(() => done.length === 5);
+  expect(done).toEqual([0, 1, 2, 0, 1]);
+});
+
+test('who has lost the lease reads nothing, executes nothing, and ends', async () => {
+  const done: unknown[] = [];
+  const held = execute(async (...args) => {
+    done.push(...numbers(args[0]));
+    return acknowledge(...args);
+  });
+  await write(1);
+  await vi.waitUntil(() => done.length === 1);
+  await redis.set(LEASE, 'other/b/0');
+  await write(1);
+  await held.ended;
+  expect(done).toHaveLength(1);
+  expect(await pending()).toBe(0);
+});
+
+test('the dead stream is bounded, and what goes out of it is counted', async () => {
+  const before = metrics.deadLettersDropped.value();
+  const pipeline = redis.pipeline();
+  for (let n = 0; n < 11_000; n++) pipeline.xadd(STREAM, '*', 'to', 'user:1', 'colour', 'red');
+  await pipeline.exec();
+  execute(acknowledge);
+  await eventually(
+    () => redis.xlen(STREAM),
+    (length) => length === 0,
+  );
+  expect(await redis.xlen(DEAD)).toBeLessThan(10_200);
+  expect(metrics.deadLettersDropped.value() - before).toBe(11_000 - (await redis.xlen(DEAD)));
+});
