@@ -59,7 +59,7 @@ async function openKafka(cluster: Cluster): Promise<ServiceDoor> {
         async () => {
           const code = dead.get(name);
           if (code !== undefined) return { code };
-          const [entry] = await redis.xrange(String(receipt), '-', '+').catch(() => []);
+          const [entry] = await redis.xrange(receipt as string, '-', '+').catch(() => []);
           return entry && toldBy(entry[1]);
         },
         (value) => value !== undefined,
