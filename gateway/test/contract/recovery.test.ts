@@ -10,7 +10,7 @@ interface Kept {
   _lastOffset?: string;
 }
 
-describe.each(['memory', 'streams'] as const)('recovery on %s', (topology) => {
+describe.each(['memory', 'mailbox', 'streams'] as const)('recovery on %s', (topology) => {
   let cluster: Cluster;
   let jwks: TestJwks;
   let clients: Client[] = [];
@@ -159,6 +159,30 @@ describe.each(['memory', 'streams'] as const)('recovery on %s', (topology) => {
       data: { code: 'token_expired' },
     });
     expect(alice.client.has('told')).toBe(false);
+  });
+
+  test('a revoked user is refused, whatever the session brings, until there is a new token', async () => {
+    const issued = Math.floor(Date.now() / 1000);
+    const rita = { id: 'rita' };
+    const session = await cut({ ...rita, claims: { iat: issued } });
+    await session.cut();
+    const disconnect = { action: 'disconnect', to: 'user:rita', data: { revoke: 60 } };
+    const { body } = await cluster.rest('POST /v1/commands', disconnect);
+    expect(body).toMatchObject({ outcome: 'done' });
+    await tell(rita, 1).catch(() => undefined);
+    const manager = session.client.socket.io as unknown as { uri: string };
+    manager.uri = cluster.two.url;
+    session.client.socket.connect();
+    expect(await session.client.life('connect_error')).toMatchObject({
+      data: { code: 'token_revoked', retryable: false },
+    });
+    expect(session.client.has('told')).toBe(false);
+    session.token = await tokenOf({ ...rita, claims: { iat: issued + 60 } });
+    expect(await session.back()).toMatchObject({ userId: 'rita' });
+    for (const claims of [{ iat: issued }, { iat: undefined }]) {
+      const again = cluster.client('two', { auth: { token: await tokenOf({ ...rita, claims }) } });
+      expect(await again.life('connect_error')).toMatchObject({ data: { code: 'token_revoked' } });
+    }
   });
 
   test('a removed role takes its rooms and what was said in them', async () => {
