@@ -29,7 +29,8 @@ function isRunning(child: ChildProcess): boolean {
 /** Starts redis-server with its data in a folder of its own; returns its URL. */
 async function startRedis(): Promise<string> {
   execFileSync(join(here, 'ensure'), ['redis-server'], { stdio: 'inherit' });
-  const port = await freePort(0);
+  // Where redis-cli looks.
+  const port = await freePort(6379);
   const dir = mkdtempSync(join(tmpdir(), 'streamgate-redis-'));
   const options = { port, dir, bind: '127.0.0.1', appendonly: 'yes', loglevel: 'warning' };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
