@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { backoff } from '../../backplane/redis-options.js';
 import { log, repeated } from '../../ops/log.js';
 import { reasonOf } from './kafka-client.js';
 
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 5000;
 const TELL_MS = 10_000;
 
 /** Does it once or until it succeeds, and complains. @returns undefined when aborted before */
@@ -28,11 +27,9 @@ export function complain(complaint: string, error: unknown): void {
   repeated(complaint, TELL_MS, (more) => log.warn({ reason: reasonOf(error), more }, complaint));
 }
 
-/** Longer each time, and never the same on two nodes; ends with the signal. */
+/** Longer each time; ends with the signal. */
 export async function pause(attempt: number, signal: AbortSignal): Promise<void> {
-  const longest = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 10));
-  const ended = delay(longest * (0.5 + Math.random() / 2), undefined, { signal, ref: false });
-  await ended.catch(ignoreAborted);
+  await delay(backoff(attempt), undefined, { signal, ref: false }).catch(ignoreAborted);
 }
 
 function ignoreAborted(): void {}
