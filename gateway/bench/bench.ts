@@ -5,6 +5,7 @@ import type { Row, Run } from './measure.js';
 import { report, table } from './report.js';
 import { acks } from './scenarios/acks.js';
 import { connects } from './scenarios/connects.js';
+import { door } from './scenarios/door.js';
 import { fanOut } from './scenarios/fan-out.js';
 import { idleHeap } from './scenarios/idle-heap.js';
 import { unicast } from './scenarios/unicast.js';
@@ -15,6 +16,7 @@ const scenarios: Record<string, (run: Run) => Promise<Row[]>> = {
   acks,
   'fan-out': fanOut,
   unicast,
+  door,
 };
 
 const help = `Measures the gateway against a stock Nest + Socket.IO gateway, interleaved, and prints medians.

@@ -7,6 +7,7 @@ export const secret = randomBytes(32).toString('hex');
 
 const oursProgram = new URL('../main.js', import.meta.url);
 const stockProgram = new URL('stock/main.js', import.meta.url);
+const bareProgram = new URL('bare/main.js', import.meta.url);
 const unlimited = '1000000';
 
 /** Ours as it is by default, its log included. One machine is many users here, so limits are raised. */
@@ -35,4 +36,9 @@ export function startStock(redisUrl?: string, handlers: 13 | 30 = 13): Promise<S
     BENCH_HANDLERS: String(handlers),
     ...(redisUrl ? { BENCH_REDIS_URL: redisUrl } : {}),
   });
+}
+
+/** A bare loop that reads a stream and publishes, as little as a stream door can be. */
+export function startBare(redisUrl: string, stream: string): Promise<Server> {
+  return Server.start(bareProgram, { BENCH_REDIS_URL: redisUrl, BENCH_STREAM: stream });
 }

@@ -203,14 +203,47 @@ export const operations = {
       }, 1);
     }).finally(() => clearInterval(timer));
     for (const client of [...from, ...to]) client.onPacket = ignore;
-    micros.sort((a, b) => a - b);
-    return {
-      messages: micros.length,
-      p50Micros: micros[Math.floor(micros.length * 0.5)]!,
-      p99Micros: micros[Math.floor(micros.length * 0.99)]!,
-    };
+    return latency(micros);
+  },
+
+  /** From now on events of these sessions are counted, up to `count`; `heard` waits for them. */
+  listen({ group, count }: { group: number; count: number }): void {
+    const clients = sessions(group);
+    const micros: number[] = [];
+    let missing = count;
+    const all = bounded((resolve, reject) => {
+      fail = reject;
+      for (const client of clients)
+        client.onPacket = (packet) => {
+          if (packet.toString('latin1', 0, 8) !== '2["bench') return;
+          const at = packet.indexOf('@');
+          if (at !== -1)
+            micros.push(wallNow() - Number(packet.toString('latin1', at + 1, at + 17)));
+          if (--missing === 0) resolve();
+        };
+    });
+    hearing.set(
+      group,
+      all.then(() => latency(micros)),
+    );
+  },
+
+  /** @returns the times of those that carry when they were written, as `@<µs since the epoch>@` */
+  async heard({ group }: { group: number }): Promise<Latency> {
+    return hearing.get(group)!;
   },
 };
+
+const hearing = new Map<number, Promise<Latency>>();
+
+function latency(micros: number[]): Latency {
+  micros.sort((a, b) => a - b);
+  return {
+    messages: micros.length,
+    p50Micros: micros[Math.floor(micros.length * 0.5)]!,
+    p99Micros: micros[Math.floor(micros.length * 0.99)]!,
+  };
+}
 
 export type Operations = typeof operations;
 
@@ -223,6 +256,7 @@ function sessions(group: number): WireClient[] {
 const isAck = (packet: Buffer) => packet[0] === 0x33;
 const refused = (packet: Buffer) => new Error(`the server refused: ${packet.toString()}`);
 const now = () => Math.round(performance.now() * 1000);
+const wallNow = () => Math.round((performance.timeOrigin + performance.now()) * 1000);
 
 /** A promise that gives up after two minutes: a lost message must not hang the bench. */
 function bounded(
