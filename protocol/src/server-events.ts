@@ -75,6 +75,8 @@ export const SERVER_EVENTS = {
   }),
   error: ErrorEvent,
   'token-refreshed': z.object({ expiresAt: Timestamp.nullable() }),
+  /** All that had waited for the user was sent on this session; what follows is live. */
+  'inbox-delivered': z.object({ events: z.number().int() }),
   /** Sent before a drain moves sessions, when the operator asked for it. */
   draining: z.object({ withinMs: z.number().int() }),
   // Document 1

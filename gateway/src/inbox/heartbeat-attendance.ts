@@ -15,7 +15,7 @@ export class HeartbeatAttendance extends Attendance {
   private proof: Proof<Sent> | undefined;
   private stop: (() => void) | undefined;
   /** Tags of what was sent out of the inbox: when the same comes live it is not sent again. */
-  private readonly given = new Set<string>();
+  private given: Set<string> | undefined;
   /** What comes live is sent at once. */
   private live = false;
 
@@ -29,7 +29,7 @@ export class HeartbeatAttendance extends Attendance {
   }
 
   heard(tag: string): void {
-    if (this.live && !this.given.has(tag)) this.note(tag);
+    if (this.live && !this.given?.has(tag)) this.note(tag);
   }
 
   rung(): void {}
@@ -55,7 +55,8 @@ export class HeartbeatAttendance extends Attendance {
   }
 
   protected override async drainOnce(): Promise<void> {
-    const { session, desk, given } = this;
+    const { session, desk } = this;
+    const given = (this.given ??= new Set());
     const offset = desk.offset(session);
     this.live = false;
     session.hold((tag) => !given.has(tag));
@@ -76,7 +77,18 @@ export class HeartbeatAttendance extends Attendance {
     if (!session.connected) return;
     this.live = true;
     for (const tag of session.sift((each) => !given.has(each))) this.note(tag);
+    this.tellDelivered(given.size);
     this.note(DRAINED);
+  }
+
+  /**
+   * What came live and was not sent again is behind it: the client's offset must be too, or it would
+   * be given back as missed.
+   */
+  private tellDelivered(events: number): void {
+    const offset = this.desk.offset(this.session);
+    const data = ['inbox-delivered', { events }];
+    void this.session.deliver([offset === undefined ? data : [...data, offset]]);
   }
 
   /** Tagged events are in the inbox, and sent from there in their order when it can be asked. */
@@ -86,7 +98,7 @@ export class HeartbeatAttendance extends Attendance {
 
   private goLive(): void {
     this.live = true;
-    this.given.clear();
+    this.given = undefined;
     for (const tag of this.session.release()) this.note(tag);
     void this.session.setUnproven(false);
   }

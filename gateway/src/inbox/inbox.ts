@@ -22,9 +22,8 @@ export class Inbox {
   private readonly byClient: boolean;
   private readonly looks: Looks;
   private readonly takings: Takings;
-  /** By namespace and user. */
-  private readonly attendances = new Map<string, Set<Attendance>>();
-  private readonly bySession = new WeakMap<Attendee, Attendance>();
+  /** By namespace and room of the user. */
+  private readonly attendances = new Map<string, Attendance[]>();
   private readonly owing = new Set<Attendance>();
   private readonly desk: Desk;
   private retry: NodeJS.Timeout | undefined;
@@ -64,21 +63,20 @@ export class Inbox {
       : new HeartbeatAttendance(session, this.desk);
     const name = nameOfSession(session);
     const present = this.attendances.get(name);
-    if (present) present.add(attendance);
-    else this.attendances.set(name, new Set([attendance]));
-    this.bySession.set(session, attendance);
+    if (present) present.push(attendance);
+    else this.attendances.set(name, [attendance]);
     attendance.opened();
   }
 
   closed(session: Attendee): void {
-    const attendance = this.bySession.get(session);
+    const name = nameOfSession(session);
+    const present = this.attendances.get(name) ?? [];
+    const index = present.findIndex((attendance) => attendance.session === session);
+    const [attendance] = index < 0 ? [] : present.splice(index, 1);
     if (!attendance) return;
+    if (present.length === 0) this.attendances.delete(name);
     attendance.closed();
     this.owing.delete(attendance);
-    const name = nameOfSession(session);
-    const present = this.attendances.get(name);
-    present?.delete(attendance);
-    if (present?.size === 0) this.attendances.delete(name);
     // It may come back at once, and is not to be sent again what it has acknowledged.
     if (this.byClient) this.takings.flush();
   }

@@ -1,3 +1,4 @@
+import type { Config } from '../config.js';
 import { metrics } from '../ops/metrics.js';
 import type { InboxLimits } from './inbox-scripts.js';
 import {
@@ -13,6 +14,8 @@ import {
 /** Of one inbox at a time. */
 const PAGE_EVENTS = 100;
 const PAGE_BYTES = 64 * 1024;
+/** Of all inboxes together: then the one that was opened first gives way. */
+const TOTAL_BYTES = 64 * 1024 * 1024;
 
 interface Item extends StoredEvent {
   readonly place: number;
@@ -39,9 +42,17 @@ export interface Kept extends StoredEvent {
 /** Inboxes of a single node: they end with the process. */
 export class MemoryInbox implements InboxStore {
   private readonly inboxes = new Map<string, Inbox>();
+  private readonly pageBytes: number;
   private place = 0;
+  private bytes = 0;
 
-  constructor(private readonly limits: InboxLimits) {}
+  constructor(
+    private readonly limits: InboxLimits & Pick<Config, 'maxBufferedBytes'>,
+    private readonly totalBytes = TOTAL_BYTES,
+  ) {
+    // A page that waits to be sent must not make its session a slow consumer.
+    this.pageBytes = Math.min(PAGE_BYTES, limits.maxBufferedBytes / 2);
+  }
 
   /** @returns in how many inboxes it lies */
   append({ namespace, users, tag, payload, expiresAt = Infinity }: Kept): number {
@@ -54,8 +65,10 @@ export class MemoryInbox implements InboxStore {
       const place = ++this.place;
       inbox.items.set(tag, { tag, payload, place, at: Date.now(), expiresAt, bytes });
       inbox.bytes += bytes;
+      this.bytes += bytes;
       this.limit(inbox);
     }
+    this.limitTotal();
     return users.length;
   }
 
@@ -72,10 +85,10 @@ export class MemoryInbox implements InboxStore {
       const inbox = this.inboxes.get(name);
       if (!inbox) continue;
       const before = inbox.items.size;
-      if ('tags' in what) for (const tag of what.tags) drop(inbox, tag);
+      if ('tags' in what) for (const tag of what.tags) this.drop(inbox, tag);
       else
         for (const { tag, place } of inbox.items.values())
-          if (place <= Number(what.upTo)) drop(inbox, tag);
+          if (place <= Number(what.upTo)) this.drop(inbox, tag);
       metrics.inboxTaken.add('', before - inbox.items.size);
       if (inbox.items.size === 0) this.inboxes.delete(name);
     }
@@ -92,10 +105,10 @@ export class MemoryInbox implements InboxStore {
     for (const item of inbox.items.values()) {
       if (item.place <= Number(reached)) continue;
       if (item.expiresAt <= Date.now()) {
-        drop(inbox, item.tag);
+        this.drop(inbox, item.tag);
         metrics.inboxExpired.add();
       } else if (after !== NEWEST) {
-        if (events.length === PAGE_EVENTS || (bytes > 0 && bytes + item.bytes > PAGE_BYTES))
+        if (events.length === PAGE_EVENTS || (bytes > 0 && bytes + item.bytes > this.pageBytes))
           return { events, reached, more: true };
         events.push(item);
         bytes += item.bytes;
@@ -113,17 +126,30 @@ export class MemoryInbox implements InboxStore {
       const { size } = inbox.items;
       const fits = size <= inboxMaxEvents && inbox.bytes <= inboxMaxBytes;
       if (at >= oldest && (fits || size === 1)) return;
-      drop(inbox, tag);
+      this.drop(inbox, tag);
       metrics.inboxDropped.add();
     }
+  }
+
+  private limitTotal(): void {
+    for (const [name, inbox] of this.inboxes) {
+      for (const tag of inbox.items.keys()) {
+        if (this.bytes <= this.totalBytes) return;
+        this.drop(inbox, tag);
+        metrics.inboxDropped.add();
+      }
+      this.inboxes.delete(name);
+    }
+  }
+
+  private drop(inbox: Inbox, tag: string): void {
+    const bytes = inbox.items.get(tag)?.bytes ?? 0;
+    inbox.bytes -= bytes;
+    this.bytes -= bytes;
+    inbox.items.delete(tag);
   }
 }
 
 function nameOf(namespace: string, userId: string): string {
   return `${namespace}:${userId}`;
-}
-
-function drop(inbox: Inbox, tag: string): void {
-  inbox.bytes -= inbox.items.get(tag)?.bytes ?? 0;
-  inbox.items.delete(tag);
 }

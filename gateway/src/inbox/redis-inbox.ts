@@ -18,12 +18,15 @@ type Answer = [more: number, reached: string, expired: number, ...events: string
 /** Inboxes in Redis; the ledgers append to them in the step that sends the event. */
 export class RedisInbox implements InboxStore {
   private readonly scripts: Record<'look' | 'take', { lua: string; sha: string }>;
+  private readonly pageBytes: number;
 
   constructor(
-    config: InboxLimits & Pick<Config, 'redisPrefix'>,
+    config: InboxLimits & Pick<Config, 'maxBufferedBytes' | 'redisPrefix'>,
     private readonly link: RedisLink,
   ) {
     const lua = inboxLua(config);
+    // A page that waits to be sent must not make its session a slow consumer.
+    this.pageBytes = Math.min(PAGE_BYTES, config.maxBufferedBytes / 2);
     this.scripts = { look: scriptOf(lua + LOOK), take: scriptOf(lua + TAKE) };
   }
 
@@ -32,7 +35,7 @@ export class RedisInbox implements InboxStore {
     for (let begin = 0; begin < looks.length; begin += CALL_LOOKS) {
       const part = looks.slice(begin, begin + CALL_LOOKS);
       const asked = part.flatMap(({ namespace, userId, after }) => [namespace, userId, after]);
-      const args = [PAGE_EVENTS, PAGE_BYTES, CALL_BYTES, ...asked];
+      const args = [PAGE_EVENTS, this.pageBytes, CALL_BYTES, ...asked];
       const answers = (await this.run('look', args)) as (Answer | null)[];
       pages.push(...answers.map((answer) => (answer?.length ? pageOf(answer) : undefined)));
     }

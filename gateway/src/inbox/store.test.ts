@@ -22,7 +22,12 @@ afterAll(async () => {
   await server.stop();
 });
 
-const LIMITS = { inboxMaxEvents: 1000, inboxMaxBytes: 1_000_000, inboxSeconds: 60 };
+const LIMITS = {
+  inboxMaxEvents: 1000,
+  inboxMaxBytes: 1_000_000,
+  inboxSeconds: 60,
+  maxBufferedBytes: 1_000_000,
+};
 
 interface Inbox {
   readonly store: InboxStore;
@@ -108,6 +113,10 @@ describe.each(Object.keys(KINDS))('an inbox in %s', (kind) => {
     const page = await look(large, BEGINNING, 'large');
     expect(page).toMatchObject({ events: [{ tag: '0' }], more: true });
     expect(tags(await look(large, page!.reached, 'large'))).toEqual(['1']);
+
+    const little = open({ maxBufferedBytes: 1000 });
+    await fill(little, 9, { users: ['little'], payload: JSON.stringify(['x'.repeat(150)]) });
+    expect(tags(await look(little, BEGINNING, 'little'))).toHaveLength(3);
   });
 
   test('lets go of what was taken, by name or up to a place', async () => {
@@ -169,6 +178,20 @@ describe.each(Object.keys(KINDS))('an inbox in %s', (kind) => {
     await inbox.append({ tag: 'new' });
     await vi.waitUntil(async () => tags(await look(inbox))?.join() === 'new', 3000);
   });
+});
+
+test('all inboxes of a node without Redis have a bound together', async () => {
+  const store = new MemoryInbox(LIMITS, 1000);
+  const payload = JSON.stringify(['x'.repeat(100)]);
+  for (let user = 0; user < 20; user++)
+    store.append({ ...DEFAULTS, users: [String(user)], tag: 't', payload });
+  const looks = Array.from({ length: 20 }, (_, user) => ({
+    namespace: '/',
+    userId: String(user),
+    after: BEGINNING,
+  }));
+  const found = (await store.look(looks)).map((page) => page?.events.length ?? 0);
+  expect(found.join('')).toMatch(/^0+1{9}$/);
 });
 
 test('many users are looked for with few calls, and no answer grows without bound', async () => {
