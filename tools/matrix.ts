@@ -78,7 +78,7 @@ function expected(): string[] {
     ),
   );
   // No document has these: the contract adds them, and other tests prove them.
-  const ours = new Set(['refresh-token', 'token-refreshed', 'draining']);
+  const ours = new Set(['refresh-token', 'token-refreshed', 'draining', 'inbox-delivered']);
   return [...Object.keys(CLIENT_EVENTS), ...Object.keys(SERVER_EVENTS), ...endpoints].filter(
     (name) => !ours.has(name) && !name.includes(' /v1/'),
   );
