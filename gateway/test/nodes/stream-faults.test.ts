@@ -122,6 +122,17 @@ describe.each(BACKPLANES.filter((kind) => kind !== 'pubsub'))(
       expectAll();
     });
 
+    test('Redis does not answer for longer than a lease lasts', async () => {
+      await start();
+      several.redis.pause();
+      // Calls are given up and made again meanwhile; the old ones are still on their way.
+      await new Promise((resolve) => setTimeout(resolve, 5000));
+      await survives(async () => several.redis.resume());
+      await load.more(300);
+      await finished();
+      expectAll();
+    });
+
     test('the number of partitions changes from 1 to 4 to 2', async () => {
       await start();
       added.push(await add({ STREAMGATE_STREAM_PARTITIONS: '4' }));
