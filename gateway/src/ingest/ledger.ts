@@ -36,7 +36,7 @@ export interface Consumer {
 
 /** What became of a deed; an error concerns this deed alone. */
 export type Verdict =
-  | { readonly outcome: 'done'; readonly id?: string; readonly inboxed: number }
+  | { readonly outcome: 'done'; readonly inboxed: number }
   | { readonly outcome: 'duplicate' }
   | GatewayError;
 
@@ -103,9 +103,8 @@ export function performAll(backplane: Backplane, deeds: readonly Deed[]): Promis
   return Promise.all(
     deeds.map(async ({ acts }): Promise<Verdict> => {
       try {
-        const ids = await Promise.all(acts.map((act) => perform(backplane, act)));
-        const id = ids.at(-1);
-        return { outcome: 'done', inboxed: 0, ...(id !== undefined && { id }) };
+        await Promise.all(acts.map((act) => perform(backplane, act)));
+        return { outcome: 'done', inboxed: 0 };
       } catch (thrown) {
         return toGatewayError(thrown);
       }
@@ -113,9 +112,7 @@ export function performAll(backplane: Backplane, deeds: readonly Deed[]): Promis
   );
 }
 
-async function perform(backplane: Backplane, act: Act): Promise<string | undefined> {
+function perform(backplane: Backplane, act: Act): Promise<unknown> {
   if ('event' in act) return backplane.publish(act);
-  if ('action' in act) await backplane.relocate(act);
-  else await backplane.notify(act);
-  return undefined;
+  return 'action' in act ? backplane.relocate(act) : backplane.notify(act);
 }

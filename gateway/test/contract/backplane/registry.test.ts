@@ -37,7 +37,7 @@ function connect(
     max?: number;
     at?: number;
     ns?: string;
-    issuedAt?: number;
+    issuedAt?: number | undefined;
   } = {},
 ) {
   const { roles = [], username = userId, max = 100, at = Date.now(), ns = '/', issuedAt } = more;
