@@ -22,7 +22,8 @@ export const suites: Suite[] = [
   {
     name: 'emitter',
     include: ['emitter/src/**/*.test.ts', 'emitter/test/**/*.test.ts'],
-    needs: ['redis-server'],
+    serial: true,
+    needs: ['redis-server', 'redis-cli', 'python3', 'pip3'],
   },
   { name: 'tools', include: ['tools/**/*.test.ts'], needs: ['curl'] },
   {

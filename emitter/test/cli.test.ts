@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { commandOfEntry, entryOfDead, streamNames } from '@streamgate/protocol/stream';
@@ -61,6 +62,9 @@ test('says how it is used', async () => {
     expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
     expect((await streamgate(name, '--help')).stdout).toContain(`streamgate ${name}`);
   }
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const [, shown] = /^```\n\$ npx streamgate --help\n(.*?)^```$/ms.exec(readme) ?? [];
+  expect(stdout.startsWith(shown ?? 'nothing')).toBe(true);
 });
 
 test.each([

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -154,6 +154,13 @@ test('the Nest module and the trace work with the Nest of either kind', async ()
   );
   await runModule('nest.cjs', `${requires.join('\n')}\nconst name = 'nest-cjs';${body}`);
   expect(await newest()).toBe('nest-cjs');
+
+  const readme = await readFile(join(root, 'emitter/README.md'), 'utf8');
+  const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block = '']) => block);
+  expect(blocks).toHaveLength(2);
+  await Promise.all(blocks.map((block, n) => writeFile(join(project, `${n}.cts`), block)));
+  const decorated = ['--noEmit', '--strict', '--module', 'node16', '--experimentalDecorators'];
+  expect(await run('npx', ['--no-install', 'tsc', ...decorated, '0.cts', '1.cts'])).toBe('');
 
   await install('@nestjs/common@12.1.1', '@nestjs/core@12.1.1');
   const esm = imports.map(([from, what]) => `import ${what && `${what} from `}'${from}';`);
