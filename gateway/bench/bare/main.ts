@@ -5,9 +5,6 @@ import { Redis } from 'ioredis';
 import { decodeJwt } from 'jose';
 import { Server } from 'socket.io';
 import { userRoom } from '@streamgate/protocol/rooms';
-import { createMailboxBackplane } from '../../src/backplane/mailbox.js';
-import { redisOptions } from '../../src/backplane/redis-options.js';
-import { roomKey } from '../../src/backplane/room-key.js';
 
 /**
  * What a stream door cannot do without, to measure ours against: a loop of XREADGROUP batches, the same
@@ -17,6 +14,13 @@ import { roomKey } from '../../src/backplane/room-key.js';
 const BATCH = 100;
 /** Batches that are being published while the next is read. */
 const AHEAD = 4;
+
+// Of the built gateway, beside which this is built.
+const { createMailboxBackplane } =
+  await built<typeof import('../../src/backplane/mailbox.js')>('mailbox');
+const { redisOptions } =
+  await built<typeof import('../../src/backplane/redis-options.js')>('redis-options');
+const { roomKey } = await built<typeof import('../../src/backplane/room-key.js')>('room-key');
 
 const url = process.env.BENCH_REDIS_URL!;
 const stream = process.env.BENCH_STREAM!;
@@ -71,4 +75,8 @@ async function execute(entries: readonly Entry[]): Promise<void> {
     }),
   );
   await redis.xack(stream, 'bare', ...entries.map(([id]) => id));
+}
+
+function built<M>(file: string): Promise<M> {
+  return import(new URL(`../../backplane/${file}.js`, import.meta.url).href) as Promise<M>;
 }
