@@ -25,6 +25,8 @@ export interface TestBroker {
   kill(): Promise<void>;
   /** Starts it again on the same port with the same data. */
   restart(): Promise<void>;
+  /** Gives a topic more partitions. */
+  repartition(topic: string, partitions: number): Promise<void>;
   /** Kills it for good and removes its folder. */
   stop(): Promise<void>;
 }
@@ -106,6 +108,13 @@ export async function startBroker({ login, running = true }: BrokerOptions = {})
     async restart() {
       await broker.kill();
       child = await launch(file, client);
+    },
+    async repartition(topic, partitions) {
+      const admin = new Admin(client);
+      await admin.createPartitions({
+        topics: [{ name: topic, count: partitions, assignments: null }],
+      });
+      await admin.close();
     },
     async stop() {
       await broker.kill();

@@ -215,3 +215,16 @@ test('a node starts and serves while Kafka is away, and takes what was written b
     (done) => done >= 2,
   );
 });
+
+test('partitions that are added are read, by all nodes', async () => {
+  await begin();
+  const two = [await start(), await start()];
+  const client = await open(two[0]!);
+  await broker.repartition(TOPIC, 8);
+  await Promise.all(
+    two.map((node) => node.logged(({ msg }) => msg === 'Kafka topics have changed')),
+  );
+  const writer = new Writer('more');
+  await writer.wrote(20);
+  expect(await heard(client, await writer.stop())).toEqual({ repeated: 0, reordered: 0 });
+});
