@@ -35,6 +35,10 @@ test('503 with the time to wait while Redis is away, and 200 again when it is ba
     ['POST', '/api/gateway/send', { userId: 'a', event: 'x', message: 1 }],
     ['GET', '/websocket/active-users'],
     ['GET', '/api/gateway/status/a'],
+    ['POST', '/v1/commands', { to: 'user:a', event: 'x' }],
+    ['POST', '/v1/commands', { action: 'join', to: 'user:a', data: { room: 'r' } }],
+    ['GET', '/v1/users/a'],
+    ['GET', '/v1/rooms/a'],
   ];
   for (const request of requests) expect((await ask(request)).status).toBe(200);
   await redis.kill();
