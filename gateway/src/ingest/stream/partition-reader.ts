@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { GatewayError } from '@streamgate/protocol/errors';
-import { LinkFault, within } from '../../backplane/redis-link.js';
+import { LinkFault, reasonOf, within } from '../../backplane/redis-link.js';
 import type { RedisConnect } from '../../backplane/redis-options.js';
 import type { Consumer } from '../ledger.js';
 import type { PartitionScript } from './partition-scripts.js';
@@ -60,15 +60,15 @@ export class PartitionReader {
    * @returns pages of what was given out and not acknowledged, in order
    * @throws GatewayError `lease_lost`, `backplane_unavailable`
    */
-  async *begin(): AsyncGenerator<{ entries: Entry[]; deleted: number }> {
+  async *begin(): AsyncGenerator<{ history: string; entries: Entry[]; deleted: number }> {
     this.epoch++;
-    const { stream, group, consumer, leaseKey, base } = this.place;
+    const { stream, group, consumer, leaseKey, historyKey, base } = this.place;
     let from = '0-0';
     do {
       const args = [base, this.epoch, group, consumer, from, BATCH];
-      const answer = await this.run('claim', [leaseKey, stream], args);
-      const [next, entries, deleted] = answer as [string, RawEntry[], string[]];
-      yield { entries: entries.map(entryOf), deleted: deleted.length };
+      const answer = await this.run('claim', [leaseKey, stream, historyKey], args);
+      const [history, next, entries, deleted] = answer as [string, string, RawEntry[], string[]];
+      yield { history, entries: entries.map(entryOf), deleted: deleted.length };
       from = next;
     } while (from !== '0-0');
   }
@@ -82,7 +82,7 @@ export class PartitionReader {
     const { stream, group, consumer, leaseKey, historyKey } = this.place;
     const args = [this.consumer.token, group, consumer, BATCH];
     const answer = await this.run('read', [leaseKey, stream, historyKey], args);
-    if (answer === 'no group') throw unavailable('the consumer group is gone');
+    if (answer === 'no group') throw unavailable(new LinkFault('failed', 'no group'));
     const [history, entries, last] = answer as [string, RawEntry[], string];
     return { history, entries: entries.map(entryOf), last };
   }
@@ -116,8 +116,13 @@ export class PartitionReader {
     try {
       return await within(extraMs + this.timeoutMs, call);
     } catch (thrown) {
-      if (thrown instanceof LinkFault) this.redis.disconnect(true);
-      throw unavailable(thrown);
+      if (thrown instanceof LinkFault) {
+        this.redis.disconnect(true);
+        throw unavailable(thrown);
+      }
+      const isRefused = (thrown as Error).name === 'ReplyError';
+      const outcome = isRefused ? 'failed' : 'unavailable';
+      throw unavailable(new LinkFault(outcome, reasonOf(thrown)));
     }
   }
 }
@@ -126,6 +131,6 @@ function entryOf([id, fields]: RawEntry): Entry {
   return { id, fields };
 }
 
-function unavailable(cause: unknown): GatewayError {
+function unavailable(cause: LinkFault): GatewayError {
   return new GatewayError('backplane_unavailable', undefined, { cause });
 }

@@ -155,20 +155,21 @@ const LEAVE = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
 
 /**
  * Begins anew under the next epoch with what is pending, whoever it was given to.
- * Keys: lease, stream. Arguments: token without epoch, epoch, group, consumer, entry to begin at,
- * entries at most. Answers `lost`, or where to go on (`0-0`: all was seen), entries, entries that
- * are gone from the stream.
+ * Keys: lease, stream, history. Arguments: token without epoch, epoch, group, consumer, entry to begin
+ * at, entries at most. Answers `lost`, or history, where to go on (`0-0`: all was seen), entries,
+ * entries that are gone from the stream.
  */
 const CLAIM = `${COMMON}
-local lease, stream = unpack(KEYS)
+local lease, stream, history = unpack(KEYS)
 local base, epoch, group, consumer, from, most = unpack(ARGV)
 if not holds(lease, base) then return 'lost' end
 redis.call('SET', lease, base .. '/' .. epoch, 'KEEPTTL')
+local told = redis.call('GET', history) or ''
 local claimed = redis.pcall('XAUTOCLAIM', stream, group, consumer, 0, from, 'COUNT', most)
 if claimed.err then
   -- From its beginning: what was executed is not in there any more.
   redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
-  return { '0-0', {}, {} }
+  return { told, '0-0', {}, {} }
 end
 if claimed[1] == '0-0' then
   for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
@@ -177,7 +178,7 @@ if claimed[1] == '0-0' then
     end
   end
 end
-return claimed
+return { told, unpack(claimed) }
 `;
 
 /**

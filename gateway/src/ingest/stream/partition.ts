@@ -75,8 +75,7 @@ export class Partition {
       } catch (thrown) {
         const error = toGatewayError(thrown);
         if (error.code === 'lease_lost') break;
-        if (error.code !== 'backplane_unavailable')
-          repeated('stream door', 10_000, (more) => log.error({ err: error, more }, 'stream door'));
+        this.complain(error);
         failures = this.batches > executed ? 1 : failures + 1;
         await Promise.race([
           delay(backoff(failures), undefined, { ref: false }),
@@ -87,9 +86,28 @@ export class Partition {
     this.parts.reader.close();
   }
 
+  /** What Redis' absence does not explain. */
+  private complain(error: GatewayError): void {
+    if (!this.parts.isUp()) return;
+    const { index: partition } = this;
+    const { cause } = error;
+    if (error.code === 'internal')
+      repeated('stream door failed', 10_000, (more) =>
+        log.error({ partition, err: cause, more }, 'a partition stands still'),
+      );
+    else
+      repeated('stream door', 10_000, (more) =>
+        log.warn(
+          { partition, code: error.code, reason: cause instanceof Error && cause.message, more },
+          'a partition begins anew',
+        ),
+      );
+  }
+
   private async consume(): Promise<void> {
     const { reader, moves } = this.parts;
-    for await (const { entries, deleted } of reader.begin()) {
+    for await (const { history, entries, deleted } of reader.begin()) {
+      moves.learn(history);
       metrics.streamDeleted.add('', deleted);
       if (this.isStopping) return;
       await this.execute(entries);

@@ -145,7 +145,10 @@ export class StreamDoor {
     this.clockAhead = now - Date.now();
     this.readLag(lag);
     for (const index of lost) this.drop(index);
-    for (const index of given) void this.release(this.held.get(index)!);
+    for (const index of given) {
+      const held = this.held.get(index);
+      if (held) void this.release(held);
+    }
     for (const index of taken) this.take(index, base);
   }
 
