@@ -23,6 +23,8 @@ export interface TestBroker {
   readonly ca: string | undefined;
   /** As `kill -9`; the data stays. */
   kill(): Promise<void>;
+  /** SIGSTOP: connections stay open and nothing answers. */
+  pause(): void;
   /** Starts it again on the same port with the same data. */
   restart(): Promise<void>;
   /** Gives a topic more partitions. */
@@ -104,6 +106,9 @@ export async function startBroker({ login, running = true }: BrokerOptions = {})
     async kill() {
       if (child) await end(child);
       child = undefined;
+    },
+    pause() {
+      child?.kill('SIGSTOP');
     },
     async restart() {
       await broker.kill();

@@ -228,3 +228,15 @@ test('partitions that are added are read, by all nodes', async () => {
   await writer.wrote(20);
   expect(await heard(client, await writer.stop())).toEqual({ repeated: 0, reordered: 0 });
 });
+
+test.each([
+  ['is away', () => broker.kill()],
+  ['does not answer', async () => broker.pause()],
+])('a node ends in time and cleanly while Kafka %s', async (_, hinder) => {
+  await begin();
+  const node = await start();
+  await hinder();
+  const asked = Date.now();
+  expect(await node.stop()).toEqual({ code: 0, signal: null });
+  expect(Date.now() - asked).toBeLessThan(9000);
+});

@@ -22,7 +22,7 @@ const REBALANCE_MS = 10_000;
 /** How long a rebalance waits for what is being executed; less than a session lasts. */
 const YIELD_MS = 3000;
 const FETCH_WAIT_MS = 1000;
-const CLOSE_MS = 5000;
+const CLOSE_MS = 3000;
 
 /**
  * Executes messages in order.

@@ -5,7 +5,7 @@ import type { Door } from '../door.js';
 import { complain, pause } from './insist.js';
 import type { KafkaParts, KafkaSession } from './kafka-session.js';
 
-const CLOSE_MS = 2000;
+const CLOSE_MS = 1000;
 
 /**
  * The Kafka door: executes what services write to its topics, in the order of each partition, and
