@@ -190,6 +190,25 @@ test('repeats under the same id what Redis did not answer', async () => {
   expect([...new Set(ids)]).toEqual(written.map(({ id }) => id));
 });
 
+test('loses and reorders nothing while Redis is killed again and again', async () => {
+  const to = connected();
+  const sent: Promise<unknown>[] = [];
+  for (let round = 0; round < 4; round++) {
+    for (let n = 0; n < 500; n++) sent.push(to.toUser(1).emit('n', sent.length));
+    // Somewhere in the middle of it: what has arrived by then is different each time.
+    await vi.waitFor(async () => expect(await redis.xlen(names.partition(0))).toBeGreaterThan(0));
+    for (let n = 0; n < 500; n++) sent.push(to.toUser(1).emit('n', sent.length));
+    await server.restart();
+  }
+  await Promise.all(sent);
+  const executed = new Map<unknown, unknown>();
+  // As the gateway does: an id once, when it first comes.
+  for (const command of await commands())
+    if (command.action === 'emit' && !executed.has(command.id))
+      executed.set(command.id, command.args[0]);
+  expect([...executed.values()]).toEqual(Array.from(sent, (_, n) => n));
+});
+
 test('does not repeat what the gateway could have forgotten', async () => {
   const to = connected({ repeatWithinMs: 0 });
   await to.toUser(1).emit('first');

@@ -31,6 +31,16 @@ export class Presence {
     return (await this.get<AnswerOf<'status'>>(path)).connected;
   }
 
+  /** With how many sessions, and since when. */
+  user(userId: string | number): Promise<AnswerOf<'user'>> {
+    return this.get(`/v1/users/${encodeURIComponent(userId)}`);
+  }
+
+  /** How many sessions and users are in a room, and who. */
+  room(room: string, page: PageOptions = {}): Promise<AnswerOf<'room'>> {
+    return this.get(`/v1/rooms/${encodeURIComponent(room)}`, page);
+  }
+
   async activeUsersCount(): Promise<number> {
     return (await this.connectedUsers({ limit: 1 })).count;
   }

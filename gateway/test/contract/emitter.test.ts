@@ -105,6 +105,8 @@ describe.each(['mailbox', 'streams'])('the emitter, on %s', (backplane) => {
     expect(await alice.next('notification')).toEqual({ message: 'Hi' });
     expect(await users.sendToUser('zoe', 'notification', { message: 'Hi' })).toBe(false);
     expect(await messages.isUserConnected('alice')).toBe(true);
+    expect(await presence.user('alice')).toMatchObject({ connected: true, sessions: 1 });
+    expect(await presence.room('user:alice')).toMatchObject({ sessions: 1, users: 1 });
     expect(await messages.isUserConnected('zoe')).toBe(false);
     expect(await messages.sendMessageToUser('alice', 'alert', { body: 'Hi' })).toBe(true);
     await join(BOB, 1);
