@@ -50,7 +50,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     super();
     this.window = (settings.recoverySeconds ?? 0) * 1000;
     const fault = (error: unknown) => this.emit('fault', error as Error);
-    this.shards = new Shards(this, servers.connects);
+    this.shards = new Shards(this, servers.all);
     this.stoppage = new Stoppage(settings.leaseMs);
     const goneSince = () => this.stoppage.goneSince(this.proofMs);
     this.sessions = new Sessions(this.shards, () => this.window, goneSince, fault);

@@ -18,7 +18,7 @@ export function clusterServers(cluster: Cluster, bases: readonly string[]): Serv
   // What it means to the shards, their own connections find out.
   topology.on('error', () => undefined);
   return {
-    connects: bases.map((base) => connectTo(topology, cluster, base)),
+    all: bases.map((base) => ({ connect: connectTo(topology, cluster, base), strange: [] })),
     close: () => topology.disconnect(),
   };
 }

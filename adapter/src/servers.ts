@@ -6,9 +6,16 @@ import { clusterServers } from './redis-cluster.js';
 /** Where the shards lie: one Redis, several, or a Redis Cluster. */
 export type RedisSource = Redis | Cluster | RedisConnect | readonly (Redis | RedisConnect)[];
 
-/** Makes the connections of each shard. */
+/** The Redis that a shard lies on. */
+export interface Server {
+  readonly connect: RedisConnect;
+  /** Keys that are there only when nodes do not agree on what lies where. */
+  readonly strange: readonly string[];
+}
+
 export interface Servers {
-  readonly connects: readonly RedisConnect[];
+  /** By shard. */
+  readonly all: readonly Server[];
   /** Ends what was opened to find them. */
   close(): void;
 }
@@ -31,10 +38,13 @@ export function serversOf(redis: RedisSource, prefix: string, shards?: number): 
   const connects = (each as readonly (Redis | RedisConnect)[]).map((one) =>
     typeof one === 'function' ? one : duplicating(one),
   );
-  return {
-    connects: bases.map((_, shard) => connects[shard % connects.length]!),
-    close: () => undefined,
-  };
+  const all = bases.map((_, shard) => ({
+    connect: connects[shard % connects.length]!,
+    strange: bases
+      .filter((__, other) => (other - shard) % connects.length !== 0)
+      .map((base) => `${base}format`),
+  }));
+  return { all, close: () => undefined };
 }
 
 function duplicating(redis: Redis): RedisConnect {

@@ -1,12 +1,13 @@
 import { History } from './history.js';
 import { FORMAT, baseOf, formatOf } from './keys.js';
-import { type Arg, Link, type RedisConnect } from './link.js';
+import { type Arg, Link, RedisAway } from './link.js';
 import { KIND, type Message, encodeValue, messagesOf } from './message.js';
 import type { MailboxNode } from './node.js';
 import { Others } from './others.js';
 import { Outbox } from './outbox.js';
 import { type EntryId, type Place, START, WHOLE, following, formatPlace } from './position.js';
 import { type RawEntry, Reader } from './reader.js';
+import type { Server } from './servers.js';
 import { RedisClock } from './redis-clock.js';
 
 /** Arguments of one call while all is written anew. */
@@ -43,12 +44,12 @@ export class Shard {
   constructor(
     private readonly node: MailboxNode,
     readonly index: number,
-    connect: RedisConnect,
+    private readonly server: Server,
   ) {
     const { settings } = node;
     this.base = baseOf(settings.prefix, index);
     const fault = (error: unknown) => node.emit('fault', error as Error);
-    this.link = new Link(connect, this.base, settings.timeoutMs, {
+    this.link = new Link(server.connect, this.base, settings.timeoutMs, {
       prepare: () => this.enter(),
       changed: () => node.healthChanged(),
       fenced: (name) => {
@@ -217,6 +218,7 @@ export class Shard {
   private async enter(): Promise<void> {
     const { position } = this.reader;
     const { nodeId, settings } = this.node;
+    await this.refuseStrange();
     const info = await this.link.call((redis) => redis.info('server'));
     const runs = /run_id:(\w+)/.exec(info)?.[1] ?? '';
     const marker = this.node.blobOf({ kind: KIND.marker, namespace: '' });
@@ -233,6 +235,14 @@ export class Shard {
     if (position === '') this.reader.start(id);
     if (anew === 1) this.differs = true;
     if (this.differs) await this.writeAnew();
+  }
+
+  /** @throws RedisAway another shard lies here: nodes are given the same Redis in the same order */
+  private async refuseStrange(): Promise<void> {
+    const { strange } = this.server;
+    if (strange.length === 0) return;
+    const count = await this.link.call((redis) => redis.exists(...strange));
+    if (count > 0) throw new RedisAway('failed', 'FORMAT another shard lies on this Redis');
   }
 
   private async writeAnew(): Promise<void> {

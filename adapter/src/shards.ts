@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib';
-import type { Arg, Health, RedisConnect } from './link.js';
+import type { Arg, Health } from './link.js';
 import type { MailboxNode } from './node.js';
 import type { Change } from './outbox.js';
 import { WHOLE, formatEntries, formatPosition } from './position.js';
+import type { Server } from './servers.js';
 import { Shard } from './shard.js';
 
 /** All shards of the cluster, and which of them has what. */
@@ -11,8 +12,8 @@ export class Shards {
   /** Changes of records that are not with their shards yet. */
   private waiting: (() => void)[] = [];
 
-  constructor(node: MailboxNode, connects: readonly RedisConnect[]) {
-    this.all = connects.map((connect, index) => new Shard(node, index, connect));
+  constructor(node: MailboxNode, servers: readonly Server[]) {
+    this.all = servers.map((server, index) => new Shard(node, index, server));
   }
 
   /** Where an interest key, or the record of a session by its name, lies: by its CRC-32. */
@@ -26,9 +27,9 @@ export class Shards {
     const { all } = this;
     const worst = all.find(({ link }) => !link.up) ?? all[0]!;
     const { health } = worst.link;
-    return all.length === 1 || health.up
-      ? health
-      : { ...health, reason: `shard ${worst.index}: ${health.reason}` };
+    if (all.length === 1) return health;
+    if (!health.up) return { ...health, reason: `shard ${worst.index}: ${health.reason}` };
+    return { ...health, since: Math.max(...all.map(({ link }) => link.health.since)) };
   }
 
   /** Whether the node knows its place in all of them. */

@@ -197,6 +197,15 @@ describe('on three Redis', () => {
     client.disconnect();
   });
 
+  test('a node that is given the Redis in another order refuses to run', async () => {
+    await start();
+    const turned = redis.map(({ url }) => new Redis(url)).toReversed();
+    const other = createAdapter(turned, { prefix: 't' });
+    await until(() => other.health.reason === 'shard 0: FORMAT another shard lies on this Redis');
+    await other.close();
+    for (const client of turned) client.disconnect();
+  });
+
   test('a number of shards that cannot be is refused', () => {
     const client = new Redis({ lazyConnect: true });
     for (const shards of [0, 1.5, 17])

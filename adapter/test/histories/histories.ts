@@ -9,9 +9,10 @@ const help = `Writes numbered events over three node processes while sessions co
 and Redis is restarted and paused; prints what sessions that were told \`recovered: true\` lost, had twice
 or had out of order, and how many were told \`false\`. The same over the stock streams adapter.
 
-Usage: npm run histories -w adapter -- [--quick] [--only mailbox|streams] [--rate N] [--seed N] [--json FILE]
+Usage: npm run histories -w adapter -- [--quick] [--only mailbox|streams] [--redis N] [--rate N] [--seed N] [--json FILE]
   --quick      fewer faults, half a minute for each adapter
   --only       one adapter instead of both
+  --redis N    rooms spread over so many Redis (mailbox; default 1)
   --rate N     events a second, over all nodes (default 3000)
   --seed N     of who comes back when and where (default: of chance, printed)
   --json FILE  where the numbers go (default .cache/histories.json)
@@ -23,6 +24,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
+    redis: { type: 'string', default: '1' },
     rate: { type: 'string', default: '3000' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     json: { type: 'string', default: '.cache/histories.json' },
@@ -45,6 +47,7 @@ async function main(): Promise<void> {
       quick: options.quick,
       perSecond: Number(options.rate),
       seed: Number(options.seed),
+      servers: Number(options.redis),
       progress: (line) => console.error(`${kind}: ${line}`),
     });
     histories.push(history);

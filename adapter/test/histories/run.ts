@@ -12,6 +12,8 @@ export interface Plan {
   /** Events over all nodes. */
   perSecond: number;
   seed: number;
+  /** How many Redis, one shard on each (ours only); what happens to Redis happens to one of them. */
+  servers: number;
   progress(line: string): void;
 }
 
@@ -43,7 +45,9 @@ const RECOVERY_SECONDS = 20;
 
 /** The nodes, the writers, the sessions and the faults of one adapter. */
 export class Running implements World {
+  /** The one that faults happen to. */
   redis!: TestRedis;
+  private servers: TestRedis[] = [];
   readonly sessions: Session[] = [];
   readonly plan: Plan;
   private readonly all: NodeProcess[] = [];
@@ -93,7 +97,8 @@ export class Running implements World {
 
   async history(): Promise<History> {
     const started = performance.now();
-    this.redis = await startRedis();
+    this.servers = await Promise.all(Array.from({ length: this.plan.servers }, () => startRedis()));
+    this.redis = this.servers[0]!;
     try {
       for (let index = 0; index < NODES; index++) await this.startNode();
       for (let index = 0; index < SESSIONS; index++) this.sessions.push(this.newSession(index));
@@ -107,7 +112,7 @@ export class Running implements World {
       await this.settle();
     } finally {
       await Promise.all(this.all.map((node) => node.kill()));
-      await this.redis.stop();
+      await Promise.all(this.servers.map((server) => server.stop()));
     }
     return this.result(Math.round((performance.now() - started) / 1000));
   }
@@ -115,6 +120,7 @@ export class Running implements World {
   async startNode(): Promise<NodeProcess> {
     const options: CandidateOptions = {
       url: this.redis.url,
+      urls: this.servers.map(({ url }) => url),
       prefix: 'histories',
       leaseMs: LEASE_MS,
       recoverySeconds: RECOVERY_SECONDS,
