@@ -109,6 +109,8 @@ export class Reader {
         if (held) {
           this.endTurn();
           await held;
+          // In a turn of its own: who was given the past up to here joins in the turn that did it.
+          await new Promise((resolve) => setImmediate(resolve));
           began = performance.now();
         }
         if (generation !== this.generation || this.closed) return;
