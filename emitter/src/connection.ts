@@ -16,6 +16,7 @@ const SILENT_MS = 15_000;
 /** What makes a write happen once: no queue that hides an outage, nothing repeated unasked. */
 const SETTINGS: ConnectionOptions = {
   connectionName: 'streamgate-emitter',
+  disableClientInfo: true,
   // The names of the contract are whole.
   keyPrefix: '',
   lazyConnect: false,
@@ -30,9 +31,12 @@ const SETTINGS: ConnectionOptions = {
 
 /**
  * A connection that comes back by itself; whoever takes it disconnects it.
+ * @throws TypeError for a URL that ioredis does not know
  * @param onError every failure of the connection; ioredis prints those that nobody hears
  */
 export function connect(location: RedisLocation, onError: (error: Error) => void): Redis {
+  if (typeof location === 'string' && !/^rediss?:\/\//.test(location))
+    throw new TypeError('redis is a redis:// or rediss:// URL; Sentinel needs options of ioredis');
   const redis = isClient(location)
     ? location.duplicate(SETTINGS)
     : typeof location === 'string'
@@ -42,18 +46,35 @@ export function connect(location: RedisLocation, onError: (error: Error) => void
   return redis;
 }
 
-/** Resolves when the connection can be written to, or the signal says that it no longer matters. */
-export async function untilReady(redis: Redis, signal: AbortSignal): Promise<void> {
+/**
+ * Resolves when the connection can be written to, when the signal says that it no longer matters, or
+ * after this long.
+ */
+export async function untilReady(
+  redis: Redis,
+  signal: AbortSignal,
+  atMostMs: number,
+): Promise<void> {
   if (redis.status === 'ready' || signal.aborted) return;
   await new Promise<void>((resolve) => {
-    const done = () => {
+    const timer = setTimeout(done, atMostMs);
+    function done(): void {
+      clearTimeout(timer);
       redis.off('ready', done);
       signal.removeEventListener('abort', done);
       resolve();
-    };
+    }
     redis.on('ready', done);
     signal.addEventListener('abort', done);
   });
+}
+
+/** Refusals that pass, as those that wait for memory or a primary. */
+const PASSING = /^(OOM|READONLY|LOADING|BUSY|MASTERDOWN|NOREPLICAS|MISCONF|TRYAGAIN|CLUSTERDOWN)\b/;
+
+/** Whether Redis answered, and will answer the same tomorrow: no permission, not a stream. */
+export function isRefusal(error: Error): boolean {
+  return error.name === 'ReplyError' && !PASSING.test(error.message);
 }
 
 /** Milliseconds before the next try: longer each time, and never the same in two services. */

@@ -146,21 +146,24 @@ export class Emitter<Events extends object = ServiceEvents> {
   private async deliver(fields: CommandFields, options: ReceiptOptions): Promise<Delivery> {
     const entry = this.entryOf({ ...fields, receipt: this.receipts.stream });
     const expected = this.receipts.expect(entry.id);
-    try {
-      await this.outbox.push(entry);
-    } catch (thrown) {
-      expected.forget();
-      throw thrown;
-    }
-    expected.within(options.timeoutMs ?? this.options.receiptTimeoutMs ?? 10_000);
-    return expected.arrived;
+    const written = this.outbox.push(entry).then(
+      () => expected.within(options.timeoutMs ?? this.options.receiptTimeoutMs ?? 10_000),
+      (thrown: unknown) => {
+        expected.forget();
+        throw thrown;
+      },
+    );
+    // Together, since either may fail first.
+    const [delivery] = await Promise.all([expected.arrived, written]);
+    return delivery;
   }
 
   /** Refuses here what the gateway would refuse, with the same code. */
   private entryOf(fields: CommandFields): Entry {
     const id = typeof fields.id === 'string' ? fields.id : this.newId();
+    const trace = this.options.trace?.();
     try {
-      const input = commandOfFields({ source: this.source, ...this.trace(), ...fields, id });
+      const input = commandOfFields({ source: this.source, ...trace, ...fields, id });
       const { ttl } = parseCommand(input);
       const text = entryOfCommand(input);
       const bytes = text.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
@@ -171,10 +174,6 @@ export class Emitter<Events extends object = ServiceEvents> {
     } catch (thrown) {
       throw refusal(thrown, id);
     }
-  }
-
-  private trace(): TraceContext {
-    return this.options.trace?.() ?? {};
   }
 
   private newId(): string {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { partitionOf, type streamNames } from '@streamgate/protocol/stream';
 import type { Redis } from 'ioredis';
 import { atMost } from './at-most.js';
-import { backoff, untilReady } from './connection.js';
+import { backoff, isRefusal, untilReady } from './connection.js';
 import { EmitterError, type FailureCode, failure } from './emitter-error.js';
 import type { Partitions } from './partitions.js';
 
@@ -38,8 +38,8 @@ interface Waiting extends Entry {
 
 const BATCH_MAX = 500;
 const BATCH_MAX_BYTES = 1024 * 1024;
-/** Refusals of Redis that pass. Whatever else it refuses is refused for good. */
-const PASSING = /^(OOM|READONLY|LOADING|BUSY|MASTERDOWN|NOREPLICAS|MISCONF|TRYAGAIN|CLUSTERDOWN) ?/;
+/** How often what waits for Redis is looked through for what is no longer worth writing. */
+const GIVE_UP_EVERY_MS = 1000;
 
 /**
  * Writes entries in the order given. What is pushed in one turn of the event loop travels together,
@@ -101,8 +101,9 @@ export class Outbox {
   private async run(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     for (let refusals = 0; this.queue.length > 0;) {
-      await untilReady(this.redis, this.ended.signal);
+      await untilReady(this.redis, this.ended.signal, GIVE_UP_EVERY_MS);
       this.giveUp((entry, now) => (now > entry.expiresAt ? 'expired' : undefined));
+      if (this.redis.status !== 'ready') continue;
       refusals = (await this.write(this.batch())) ? 0 : refusals + 1;
       if (refusals > 0 && this.queue.length > 0) await sleep(backoff(refusals));
     }
@@ -150,12 +151,12 @@ export class Outbox {
 
   /** A connection that went says nothing about what was sent; a refusal says that none was written. */
   private judge(batch: readonly Waiting[], error: Error, sentAt: number): boolean {
-    const isRefusal = error instanceof EmitterError || error.name === 'ReplyError';
-    if (!isRefusal) return false;
+    const isOurs = error instanceof EmitterError;
+    if (!isOurs && error.name !== 'ReplyError') return false;
     const [cause = error] = (error as { previousErrors?: Error[] }).previousErrors ?? [];
     for (const entry of batch) if (entry.triedAt === sentAt) entry.triedAt = undefined;
-    if (PASSING.test(cause.message)) return false;
-    const code = error instanceof EmitterError ? 'partitions_conflict' : 'redis_refused';
+    if (!isOurs && !isRefusal(cause)) return false;
+    const code = isOurs ? 'partitions_conflict' : 'redis_refused';
     for (const { id, reject } of batch) reject(failure(code, { id, cause }));
     this.drop(batch.length);
     return true;

@@ -3,8 +3,8 @@ import type { Receipt } from '@streamgate/protocol/stream';
 import { ERRORS, type ErrorCode } from '@streamgate/protocol/errors';
 import type { Redis } from 'ioredis';
 import { atMost } from './at-most.js';
-import { backoff, untilReady } from './connection.js';
-import { EmitterError, failure } from './emitter-error.js';
+import { backoff, isRefusal, untilReady } from './connection.js';
+import { EmitterError, failure, type FailureCode } from './emitter-error.js';
 
 /** What became of a command. A refusal is an `EmitterError` with the gateway's code. */
 export interface Delivery {
@@ -69,6 +69,7 @@ export class Receipts {
     return {
       arrived: waiter.arrived,
       within: (timeoutMs) => {
+        if (!this.waiters.get(id)?.includes(waiter)) return; // it was quicker
         waiter.timer = setTimeout(() => {
           this.forget(id, waiter);
           waiter.reject(failure('receipt_timeout', { id }));
@@ -83,11 +84,7 @@ export class Receipts {
     const expected = [...this.waiters.values()].flat().map(({ arrived }) => arrived);
     await atMost(timeoutMs, Promise.allSettled(expected));
     this.ended.abort();
-    for (const [id, waiters] of this.waiters)
-      for (const waiter of waiters) {
-        this.forget(id, waiter);
-        waiter.reject(failure('closed', { id }));
-      }
+    this.rejectAll('closed');
     // Ends the blocking read; the stream expires by itself when Redis is away.
     this.redis?.disconnect();
     await this.reading;
@@ -97,7 +94,8 @@ export class Receipts {
     const redis = (this.redis = this.open());
     let last = '0';
     for (let failures = 0; !this.ended.signal.aborted;) {
-      await untilReady(redis, this.ended.signal);
+      await untilReady(redis, this.ended.signal, BLOCK_MS);
+      if (redis.status !== 'ready') continue;
       try {
         const answer = await redis.xread(
           'COUNT',
@@ -116,7 +114,8 @@ export class Receipts {
       } catch (error) {
         if (this.ended.signal.aborted) return;
         failures += 1;
-        redis.emit('error', error);
+        // Else the connection went, which it tells by itself.
+        if (isRefusal(error as Error)) this.rejectAll('redis_refused', error);
         await sleep(backoff(failures));
       }
     }
@@ -137,6 +136,14 @@ export class Receipts {
         inboxed: Number(inboxed),
         time: Number(time),
       });
+  }
+
+  private rejectAll(code: FailureCode, cause?: unknown): void {
+    for (const [id, waiters] of this.waiters)
+      for (const waiter of waiters) {
+        this.forget(id, waiter);
+        waiter.reject(failure(code, { id, cause }));
+      }
   }
 
   private forget(id: string, waiter: Waiter): void {
