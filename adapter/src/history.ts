@@ -32,7 +32,7 @@ export class History {
     const { length } = past.message;
     let part = this.parts.at(-1);
     // An entry is kept, and let go, whole.
-    if (!part || (part.last !== past.id && !part.hasRoomFor(length))) {
+    if (!part || (part.last !== past.id && part.isFull)) {
       part = new Part(Math.max(length, Math.ceil(this.maxBytes / PARTS)));
       this.parts.push(part);
     }
@@ -105,13 +105,14 @@ class Part {
     return this.ids.at(-1)!;
   }
 
-  hasRoomFor(length: number): boolean {
-    return this.used + length <= this.bytes.length;
+  /** What is left is for the rest of an entry. */
+  get isFull(): boolean {
+    return this.used >= this.bytes.length * 0.75;
   }
 
   add({ id, index, message }: Past): void {
     if (this.ids.at(-1) !== id) this.ids.push(id);
-    if (!this.hasRoomFor(message.length)) this.grow(message.length);
+    if (this.used + message.length > this.bytes.length) this.grow(message.length);
     const event = this.begins.length;
     this.begins.push(this.used);
     this.entries.push(this.ids.length - 1);

@@ -124,14 +124,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     if (all.length > 1) return this.crossing.post(post, sent, refused);
     const { how, keys, draft } = post;
     const { id, number, blob } = this.write(draft);
-    all[0]!.outbox.post({
-      how,
-      keys,
-      blob,
-      number,
-      ...(sent && { sent }),
-      ...(refused && { refused }),
-    });
+    all[0]!.outbox.post({ how, keys, blob, number, sent, refused });
     return id;
   }
 
@@ -145,7 +138,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   /** A message to one node, through its mailbox of a shard. @returns the message's id */
   tell(shard: Shard, node: string, draft: Draft, refused?: Letter['refused']): string {
     const { id, number, blob } = this.write(draft);
-    shard.outbox.post({ how: 'n', keys: [node], blob, number, ...(refused && { refused }) });
+    shard.outbox.post({ how: 'n', keys: [node], blob, number, refused });
     return id;
   }
 

@@ -1,5 +1,6 @@
 import type { Arg, Link } from './link.js';
 import { RedisAway } from './link.js';
+import { putPost } from './post-script.js';
 
 /** What one call carries at most. */
 const MAX_MESSAGES = 64;
@@ -25,8 +26,8 @@ export interface Letter {
   /** Read back before Redis' answer came. */
   accepted?: boolean;
   /** @param nodes of `q` and `a`: who is asked, undefined when the answer was not heard */
-  sent?(nodes: readonly string[] | undefined): void;
-  refused?(fault: RedisAway): void;
+  readonly sent?: ((nodes: readonly string[] | undefined) => void) | undefined;
+  readonly refused?: ((fault: RedisAway) => void) | undefined;
 }
 
 /** Whether Redis says which nodes a message went to. */
@@ -117,7 +118,7 @@ export class Outbox {
       if (!('letter' in item)) break;
       const { letter } = item;
       letters.push(letter);
-      args.push(letter.how, letter.keys.length, ...letter.keys, letter.blob);
+      putPost(args, letter);
       bytes += letter.blob.length;
     }
     void this.deliver(letters, args);

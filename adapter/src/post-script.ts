@@ -1,4 +1,15 @@
 import { FORMAT } from './keys.js';
+import type { Arg } from './link.js';
+import type { Letter } from './outbox.js';
+
+/**
+ * Puts a message behind the arguments of a call as `POST` takes it. Most are events with one key: they
+ * have a form of their own, since each argument costs in Redis and here.
+ */
+export function putPost(args: Arg[], { how, keys, blob }: Pick<Letter, 'how' | 'keys' | 'blob'>) {
+  if (how === 'e' && keys.length === 1) args.push(keys[0]!, blob);
+  else args.push(how, keys.length, ...keys, blob);
+}
 
 /** `nodes_of(first, count)`: the nodes in the interest keys that stand there in `ARGV`. */
 export const NODES_OF = `
@@ -30,7 +41,8 @@ end
  * the same, and the nodes that live are told; `a` all nodes are told; `n` the keys are nodes; `j<n>`,
  * `n<n>` the last n keys are needed from now on by the nodes that the others name. `e`, `q` and `a`
  * followed by `<n> <moves>`: the last n are nodes, which were found in other shards; nodes where
- * sessions arrived since then (`arrivals` behind `moves`) get it too.
+ * sessions arrived since then (`arrivals` behind `moves`) get it too. Short for `e` with one key: key,
+ * blob; a key is told by its colon.
  *
  * `post(index)` takes the message that begins there, `send()` writes all that were taken; `asked` holds
  * the nodes of each `q`, `behind(index)` says where the next message begins.
@@ -39,7 +51,12 @@ export const POST = `${NODES_OF}
 local entries, posted, asked = {}, {}, {}
 local now
 
+local function is_short(index)
+  return string.byte(ARGV[index], 2) == 58
+end
+
 local function behind(index)
+  if is_short(index) then return index + 2 end
   return index + tonumber(ARGV[index + 1]) + 3
 end
 
@@ -55,16 +72,25 @@ local function add_others(nodes, first, last, moves)
   for _, node in ipairs(redis.call('ZRANGEBYSCORE', base .. 'arrivals', '(' .. moves, '+inf')) do add(node) end
 end
 
+local function put(nodes, blob)
+  for _, node in ipairs(nodes) do
+    local entry = entries[node]
+    if entry then entry[#entry + 1] = blob else entries[node] = { blob } end
+  end
+end
+
 local function post(index)
+  posted[#posted + 1] = index
+  if is_short(index) then
+    return put(redis.call('SMEMBERS', base .. ARGV[index]), ARGV[index + 1])
+  end
   local how, count = ARGV[index], tonumber(ARGV[index + 1])
   local first = index + 2
-  local blob = ARGV[first + count]
   local joined, named, moves = 0, 0, ''
   if #how > 1 then
     how, named, moves = string.match(how, '^(%a)(%d+) ?(%d*)$')
     if moves == '' then joined, named = named, 0 end
   end
-  posted[#posted + 1] = index
   local nodes
   if how == 'n' then
     nodes = { unpack(ARGV, first, first + count - joined - 1) }
@@ -89,10 +115,7 @@ local function post(index)
   elseif how == 'a' then
     asked[#asked + 1] = nodes
   end
-  for _, node in ipairs(nodes) do
-    local entry = entries[node]
-    if entry then entry[#entry + 1] = blob else entries[node] = { blob } end
-  end
+  put(nodes, ARGV[first + count])
 end
 
 local function send()
@@ -106,9 +129,10 @@ local function send()
   if #gone == 0 then return end
   -- Named by a key, but cleared away: what the clearing has left is cleared here.
   for _, index in ipairs(posted) do
-    local count = tonumber(ARGV[index + 1])
-    if string.sub(ARGV[index], 1, 1) ~= 'n' then
-      for key = index + 2, index + 1 + count do redis.call('SREM', base .. ARGV[key], unpack(gone)) end
+    local first, last = index, index
+    if not is_short(index) then first, last = index + 2, index + 1 + tonumber(ARGV[index + 1]) end
+    if is_short(index) or string.sub(ARGV[index], 1, 1) ~= 'n' then
+      for key = first, last do redis.call('SREM', base .. ARGV[key], unpack(gone)) end
     end
   end
 end

@@ -1,6 +1,6 @@
 import type { Arg } from './link.js';
 import type { MailboxNode } from './node.js';
-import { POST } from './post-script.js';
+import { POST, putPost } from './post-script.js';
 import type { Post } from './posts.js';
 import { COMMON, FENCE } from './script-head.js';
 import { type Script, scriptOf } from './scripts.js';
@@ -43,7 +43,7 @@ export async function publishTogether(
   for (const { how, keys, draft } of posts) {
     const { id, blob } = node.write(draft);
     ids.push(id);
-    args.push(how, keys.length, ...keys, blob);
+    putPost(args, { how, keys, blob });
   }
   for (const arg of guard.args) args.push(arg);
   return { answer: await shard!.link.runOther(guarded(guard.lua), args), ids };
