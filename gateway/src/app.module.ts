@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Redis } from 'ioredis';
 import type { Backplane } from './backplane/backplane.js';
+import { holdLua } from './backplane/hold-script.js';
 import { EventsOut } from './backplane/events-out.js';
 import { createMailboxBackplane } from './backplane/mailbox.js';
 import { createMemoryBackplane } from './backplane/memory.js';
@@ -76,12 +77,13 @@ function createRecords(
     return { store, ledger: new MemoryLedger(backplane, windowMs, (kept) => store.append(kept)) };
   }
   const store = new RedisInbox(config, link);
+  const lua = inboxLua(config) + holdLua(config.redisPrefix);
   const together = backplane.together?.bind(backplane);
   return {
     store,
     ledger: together
-      ? new ScriptLedger({ together }, config, inboxLua(config))
-      : new TwoStepLedger(backplane, link, config, inboxLua(config)),
+      ? new ScriptLedger({ together }, config, lua)
+      : new TwoStepLedger(backplane, link, config, lua),
   };
 }
 

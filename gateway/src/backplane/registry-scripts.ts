@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { REGISTRY_KEYS } from './redis-keys.js';
+import { HOLD_ROOM } from './hold-script.js';
 import { REVOCATION, REVOCATIONS, REVOKE, SESSIONS } from './revocation-scripts.js';
 
 /**
@@ -251,16 +252,8 @@ const COUNT = `return redis.call('ZCARD', users_key(ARGV[1]))`;
 const ROLES = `return redis.call('HGETALL', roles_key(ARGV[1]))`;
 
 /** namespace, room, `1` to hold or `0` to release, user ids. */
-const HOLD = `
-local ns, room, hold = ARGV[1], ARGV[2], ARGV[3]
-for index = 4, #ARGV do
-  local id = ARGV[index]
-  if hold == '0' then
-    redis.call('SREM', held_key(ns, id), room)
-  elseif redis.call('ZSCORE', users_key(ns), id) then
-    redis.call('SADD', held_key(ns, id), room)
-  end
-end
+const HOLD = `${HOLD_ROOM}
+for index = 4, #ARGV do hold_room(ARGV[1], ARGV[2], ARGV[3], ARGV[index]) end
 return 1
 `;
 

@@ -5,7 +5,14 @@ import type { Backplane } from '../backplane/backplane.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
 import { type Accepted, type Caller, type Rules, accept, actsOf } from './accept.js';
-import { type Consumer, type Deed, type Ledger, type Verdict, performAll } from './ledger.js';
+import {
+  type Consumer,
+  type Deed,
+  type Ledger,
+  type Verdict,
+  holdAll,
+  performAll,
+} from './ledger.js';
 import type { Receipts } from './receipts.js';
 
 export type { Caller };
@@ -29,12 +36,20 @@ export interface ExecutorParts {
   readonly receipts: Receipts | undefined;
 }
 
-/** What is to become of an item; `sessions` once they are counted. */
+/** What is to become of an item. */
 type Plan =
   | { readonly step: 'refused'; readonly error: GatewayError }
   | { readonly step: 'expired'; readonly deed: Deed }
   | { readonly step: 'same'; readonly as: number; readonly deed: Deed }
-  | { readonly step: 'act'; readonly accepted: Accepted; readonly deed: Deed; sessions?: number };
+  | Act;
+
+interface Act {
+  readonly step: 'act';
+  readonly accepted: Accepted;
+  readonly deed: Deed;
+  /** Once they are counted. */
+  sessions?: number;
+}
 
 /** Executes what services ask for, whichever door it came through. */
 export class Executor {
@@ -76,9 +91,8 @@ export class Executor {
     const plans = this.plan(items, caller, consumer);
     try {
       await Promise.all(plans.map((plan, index) => this.count(plan, items[index]!)));
-      // In order: a join and a leave of one room do not commute.
       for (const [index, plan] of plans.entries())
-        if (plan.step === 'act') await this.prepare(plan.accepted, items[index]!);
+        if (plan.step === 'act') await this.revoke(plan, items[index]!);
       const verdicts = await this.settle(plans, consumer);
       const outcomes = outcomesOf(plans, verdicts);
       for (const outcome of outcomes)
@@ -138,7 +152,14 @@ export class Executor {
             : { step: 'refused', error: new GatewayError('idempotency_conflict') };
         const inbox = keepsakeOf(accepted, tagOf(item, consumer), deadline);
         const acts = actsOf(accepted, inbox?.tag, writtenAt, this.parts.config);
-        const deed = { ...entry, ...(once && { once }), acts, ...(inbox && { inbox }) };
+        const { relocation: hold } = accepted;
+        const deed = {
+          ...entry,
+          ...(once && { once }),
+          acts,
+          ...(hold && { hold }),
+          ...(inbox && { inbox }),
+        };
         return { step: 'act', accepted, deed };
       } catch (thrown) {
         return { step: 'refused', error: toGatewayError(thrown) };
@@ -167,31 +188,21 @@ export class Executor {
     }
   }
 
-  /**
-   * What must be there before anybody hears of it, and may be done twice: the room that a session
-   * finds in the registry when it connects meanwhile, and the moment up to which tokens are refused.
-   */
-  private async prepare(
-    { command, relocation }: Accepted,
-    { writtenAt = Date.now() }: Item,
-  ): Promise<void> {
-    const { registry } = this.parts.backplane;
-    if (relocation) {
-      const { namespace, action, users, room } = relocation;
-      if (action === 'join') await registry.hold(namespace, users, room);
-      else await registry.release(namespace, users, room);
-    }
-    if (command.action === 'disconnect' && command.revoke !== undefined)
-      await registry.revoke(command.users, writtenAt, command.revoke);
+  /** Before any node hears of it: what comes back is refused. Done twice it is as if done once. */
+  private async revoke({ accepted: { command } }: Act, { writtenAt = Date.now() }: Item) {
+    if (command.action !== 'disconnect' || command.revoke === undefined) return;
+    await this.parts.backplane.registry.revoke(command.users, writtenAt, command.revoke);
   }
 
   /** In the order of the plans, those that are refused left out. */
-  private settle(plans: readonly Plan[], consumer: Consumer | undefined): Promise<Verdict[]> {
+  private async settle(plans: readonly Plan[], consumer: Consumer | undefined): Promise<Verdict[]> {
     const { backplane, ledger } = this.parts;
     const deeds = plans.flatMap((plan) => (plan.step === 'refused' ? [] : [plan.deed]));
-    if (deeds.length === 0) return Promise.resolve([]);
+    if (deeds.length === 0) return [];
     const recorded = deeds.some(({ entry, once, inbox }) => entry ?? once ?? inbox);
-    return recorded ? ledger.settle(deeds, consumer) : performAll(backplane, deeds);
+    if (recorded) return ledger.settle(deeds, consumer);
+    await holdAll(backplane, deeds);
+    return performAll(backplane, deeds);
   }
 }
 

@@ -11,12 +11,18 @@ export function argumentsOf(
 ): (string | number)[] {
   const { leaseKey = '', token = '', stream = '', group = '' } = consumer ?? {};
   const args: (string | number)[] = [leaseKey, token, stream, group, windowSeconds, deeds.length];
-  for (const { entry = '', once, acts, inbox } of deeds) {
+  for (const { entry = '', once, acts, inbox, hold } of deeds) {
     args.push(entry, once ? doneKey(once.key) : '', once?.digest ?? '', acts.length);
     if (!inbox) args.push(0);
     else {
       const { users, namespace, tag, payload, expiresAt = 0 } = inbox;
       args.push(users.length, namespace, tag, payload, expiresAt);
+      for (const user of users) args.push(user);
+    }
+    if (!hold) args.push(0);
+    else {
+      const { users, namespace, room, action } = hold;
+      args.push(users.length, namespace, room, action === 'join' ? 1 : 0);
       for (const user of users) args.push(user);
     }
   }

@@ -26,7 +26,8 @@ end
  * What the ledgers ask of Redis. Arguments stand in `args`: lease key, token, stream, group (empty
  * without a consumer), seconds for which ids are remembered, number of deeds; then for each deed entry,
  * key and digest of its id (empty: none), number of acts, number of users whose inbox keeps it and, if
- * any, namespace, tag, payload, expiry (ms, 0: none) and the users.
+ * any, namespace, tag, payload, expiry (ms, 0: none) and the users; number of users for whom a room is
+ * held and, if any, namespace, room, 1 to hold or 0 to release, and the users.
  */
 const HEAD = `${TRIM}
 local position = 0
@@ -59,6 +60,17 @@ local function keep(wanted)
   end
   return users
 end
+
+-- Takes a deed's part for the registry.
+local function hold(wanted)
+  local users = tonumber(take())
+  if users == 0 then return end
+  local namespace, room, held = take(), take(), take()
+  for _ = 1, users do
+    local user = take()
+    if wanted then hold_room(namespace, room, held, user) end
+  end
+end
 `;
 
 /** Before anything is done: refuses a node that lost its lease, and one whose group somebody destroyed. */
@@ -87,6 +99,7 @@ for _ = 1, count do
     verdict = 'duplicate'
   end
   local inboxed = keep(verdict == 'done')
+  hold(verdict == 'done')
   if verdict == 'done' then
     for number = act + 1, act + acts do publish(number) end
     if once ~= '' then redis.call('SET', once, digest, 'EX', window) end
@@ -114,6 +127,7 @@ for _ = 1, count do
   end
   answer[#answer + 1] = verdict
   answer[#answer + 1] = keep(verdict == 'done')
+  hold(verdict == 'done')
 end
 return answer
 `;
@@ -124,6 +138,7 @@ for _ = 1, count do
   local entry, once, digest = take(), take(), take()
   take()
   keep(false)
+  hold(false)
   if once ~= '' then redis.call('SET', once, digest, 'EX', window) end
   if entry ~= '' then finished[#finished + 1] = entry end
 end

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
-import type { Act, Backplane } from '../backplane/backplane.js';
+import type { Act, Backplane, Relocation } from '../backplane/backplane.js';
 
 /** What is to be done for one command, and recorded of it. */
 export interface Deed {
@@ -9,6 +9,8 @@ export interface Deed {
   /** Done once under this key; the same key with another digest is a conflict. */
   readonly once?: { readonly key: string; readonly digest: string };
   readonly acts: readonly Act[];
+  /** Held in the registry, or released, before the nodes hear of it. */
+  readonly hold?: Relocation;
   /** Kept for users before it is sent to their sessions. */
   readonly inbox?: Keepsake;
 }
@@ -88,6 +90,7 @@ export class MemoryLedger implements Ledger {
     // Recorded first, so that nobody passes meanwhile.
     if (once) this.done.set(once.key, once.digest);
     const inboxed = inbox ? this.keep(inbox) : 0;
+    await holdAll(this.backplane, [deed]);
     const [verdict] = await performAll(this.backplane, [deed]);
     if (verdict instanceof GatewayError) {
       if (once) this.done.delete(once.key);
@@ -95,6 +98,13 @@ export class MemoryLedger implements Ledger {
     }
     return { ...verdict!, inboxed } as Verdict;
   }
+}
+
+/** In order: a join and a leave of one room do not commute. @throws GatewayError `backplane_unavailable` */
+export async function holdAll({ registry }: Backplane, deeds: readonly Deed[]): Promise<void> {
+  for (const { hold } of deeds)
+    if (hold?.action === 'join') await registry.hold(hold.namespace, hold.users, hold.room);
+    else if (hold) await registry.release(hold.namespace, hold.users, hold.room);
 }
 
 /** Deeds of which nothing is recorded: their acts in order, through the backplane's own methods. */

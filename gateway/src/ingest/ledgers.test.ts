@@ -11,6 +11,7 @@ import { createStreamsBackplane } from '../backplane/streams.js';
 import { readConfig } from '../config.js';
 import { log } from '../ops/log.js';
 import { inboxBase } from '../inbox/inbox-keys.js';
+import { holdLua } from '../backplane/hold-script.js';
 import { inboxLua } from '../inbox/inbox-scripts.js';
 import type { Consumer, Deed, Ledger } from './ledger.js';
 import { ScriptLedger } from './script-ledger.js';
@@ -58,9 +59,14 @@ describe.each(['mailbox', 'streams'] as const)('the ledger on %s', (kind) => {
         ? new ScriptLedger(
             { together: (acts, guard) => backplane.together!(acts, guard) },
             config,
-            inboxLua(config),
+            inboxLua(config) + holdLua(config.redisPrefix),
           )
-        : new TwoStepLedger(backplane, link, config, inboxLua(config));
+        : new TwoStepLedger(
+            backplane,
+            link,
+            config,
+            inboxLua(config) + holdLua(config.redisPrefix),
+          );
     alice = await hub.connect({ id: 'alice' });
   });
   afterEach(async () => {
@@ -96,6 +102,38 @@ describe.each(['mailbox', 'streams'] as const)('the ledger on %s', (kind) => {
     expect(await heard(3)).toEqual([1, 2, 5]);
   });
 
+  test('holds a room once, and not for a node that lost its lease', async () => {
+    const { registry } = hub.backplane;
+    let devices = 0;
+    async function held(): Promise<readonly string[] | undefined> {
+      const user = { id: 'bob', username: 'bob', roles: [] };
+      const session = { id: `device-${++devices}`, user, connectedAt: Date.now() };
+      return (await registry.connect('/', session, 100))?.heldRooms;
+    }
+    expect(await held()).toEqual([]);
+    const once = { key: 'h', digest: 'x' };
+    const join = {
+      namespace: '/',
+      action: 'join',
+      users: ['bob', 'nobody'],
+      room: 'quiz',
+    } as const;
+    const leave = { ...join, action: 'leave' } as const;
+    await ledger.settle([{ once, hold: join, acts: [join] }, { acts: [emit(1)] }]);
+    expect(await held()).toEqual(['quiz']);
+    await ledger.settle([{ once: { ...once, key: 'l' }, hold: leave, acts: [leave] }]);
+    expect(await held()).toEqual([]);
+    const again = { once, hold: join, acts: [join] };
+    expect(await ledger.settle([again])).toEqual([{ outcome: 'duplicate' }]);
+    const [entry] = await written(1);
+    const paused = { ...consumer, token: 'b/1' };
+    const late = { entry: entry!, hold: join, acts: [join] };
+    await expect(ledger.settle([late], paused)).rejects.toMatchObject({ code: 'lease_lost' });
+    expect(await held()).toEqual([]);
+    await ledger.settle([late], consumer);
+    expect(await held()).toEqual(['quiz']);
+  });
+
   test('acknowledges what it did, a duplicate too, and takes it off the stream', async () => {
     const [one, two, three, four] = await written(4);
     const once = { key: 'k', digest: 'x' };
@@ -113,7 +151,7 @@ describe.each(['mailbox', 'streams'] as const)('the ledger on %s', (kind) => {
     expect(verdicts[1]).toMatchObject({ code: 'idempotency_conflict' });
     expect(verdicts[2]).toMatchObject({ outcome: 'done' });
     // The one that was refused is not acknowledged, and what is behind it is not taken off yet.
-    const pending = (await redis.xpending(STREAM, 'streamgate')) as unknown[];
+    const pending = await redis.xpending(STREAM, 'streamgate');
     expect(pending.slice(0, 3)).toEqual([1, three, three]);
     expect(await redis.xlen(STREAM)).toBe(2);
     expect(await heard(1)).toEqual([1]);

@@ -14,14 +14,14 @@ export class ScriptLedger implements Ledger {
   private readonly keys: ReturnType<typeof ingestKeys>;
   private readonly lua: string;
 
-  /** @param inboxLua defines `inbox_append` */
+  /** @param lua defines `inbox_append` and `hold_room` */
   constructor(
     private readonly backplane: Required<Pick<Backplane, 'together'>>,
     private readonly config: Pick<Config, 'redisPrefix' | 'idempotencySeconds'>,
-    inboxLua: string,
+    lua: string,
   ) {
     this.keys = ingestKeys(config.redisPrefix);
-    this.lua = inboxLua + SETTLE;
+    this.lua = lua + SETTLE;
   }
 
   async settle(deeds: readonly Deed[], consumer?: Consumer): Promise<Verdict[]> {

@@ -17,19 +17,18 @@ type Step = 'begin' | 'end';
 export class TwoStepLedger implements Ledger {
   private readonly keys: ReturnType<typeof ingestKeys>;
 
-  /** @param inboxLua defines `inbox_append` */
+  /** @param lua defines `inbox_append` and `hold_room` */
   constructor(
     private readonly backplane: Backplane,
     private readonly link: RedisLink,
     private readonly config: Pick<Config, 'redisPrefix' | 'idempotencySeconds'>,
-    inboxLua: string,
+    lua: string,
   ) {
     this.keys = ingestKeys(config.redisPrefix);
-    const lua = { begin: BEGIN, end: END };
-    for (const [step, body] of Object.entries(lua))
+    for (const [step, body] of Object.entries({ begin: BEGIN, end: END }))
       link.redis.defineCommand(`ledger:${step}`, {
         numberOfKeys: 0,
-        lua: `local args = ARGV\n${inboxLua}${body}`,
+        lua: `local args = ARGV\n${lua}${body}`,
       });
   }
 
