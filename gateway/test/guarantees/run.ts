@@ -18,14 +18,14 @@ export interface Row extends Verdict {
   entries: number;
   returns: number;
   toldFalse: number;
-  /** Entries that the door has not acknowledged, and those it put aside, when all was over. */
-  left: number;
+  /** Entries that the door put aside. */
   dead: number;
 }
 
 const MEMBERS = 50;
 const GROUP = 'streamgate';
 const STREAM = 'streamgate:emit';
+const MOST_PARTITIONS = 4;
 
 /** The nodes, the writer, the members and the faults of one scenario. */
 export class Running implements World {
@@ -115,9 +115,9 @@ export class Running implements World {
   /** The living node that last took entries of partition 0. */
   async executing(): Promise<TestNode> {
     for (;;) {
-      const consumers = (await this.admin.xinfo('CONSUMERS', STREAM, GROUP)) as unknown[][];
-      const idle = (consumer: unknown[]) => Number(consumer[consumer.indexOf('idle') + 1]);
-      for (const [, name] of consumers.toSorted((one, other) => idle(one) - idle(other))) {
+      const answer = (await this.admin.xinfo('CONSUMERS', STREAM, GROUP)) as unknown[];
+      const consumers = answer.map(pairs).toSorted((a, b) => Number(a['idle']) - Number(b['idle']));
+      for (const { name } of consumers) {
         const node = this.living().find(({ lines }) => lines.some((line) => line['node'] === name));
         if (node) return node;
       }
@@ -135,9 +135,10 @@ export class Running implements World {
     node.resume();
   }
 
-  /** Everybody connected, nothing waiting, nothing coming any more. */
+  /** Everybody connected, every entry executed, nothing coming any more. */
   private async result(): Promise<Row> {
-    await until(() => this.members.every(({ connected }) => connected), 60_000);
+    await until(() => this.members.every(({ connected }) => connected));
+    await until(async () => (await this.left()) === 0);
     let quiet = performance.now();
     let before = -1;
     await until(() => {
@@ -145,7 +146,7 @@ export class Running implements World {
       if (now !== before) quiet = performance.now();
       before = now;
       return performance.now() - quiet > 2000;
-    }, 60_000);
+    });
     for (const member of this.members) member.end(true);
     return {
       scenario: this.scenario.name,
@@ -153,26 +154,36 @@ export class Running implements World {
       returns: this.returns,
       toldFalse: this.toldFalse,
       ...judge(this.lives, this.writer.last),
-      left: await this.left(),
       dead: await this.admin.xlen(`${STREAM}:dead`),
     };
   }
 
+  /** Streams in which an entry waits to be read or acknowledged. */
   private async left(): Promise<number> {
     let left = 0;
-    for (let partition = 0; partition < 4; partition++) {
+    for (let partition = 0; partition < MOST_PARTITIONS; partition++) {
       const stream = partition === 0 ? STREAM : `${STREAM}:${partition}`;
       if ((await this.admin.exists(stream)) === 0) continue;
-      const groups = (await this.admin.xinfo('GROUPS', stream)) as unknown[][];
-      for (const group of groups) left += Number(group[group.indexOf('pending') + 1]);
+      const { 'last-generated-id': newest } = pairs(await this.admin.xinfo('STREAM', stream));
+      const groups = (await this.admin.xinfo('GROUPS', stream)) as unknown[];
+      for (const group of groups.map(pairs))
+        if (group['pending'] !== 0 || group['last-delivered-id'] !== newest) left++;
     }
     return left;
   }
 }
 
-async function until(condition: () => boolean, ms: number): Promise<void> {
-  const end = performance.now() + ms;
-  while (!condition()) {
+function pairs(flat: unknown): Record<string, unknown> {
+  const list = flat as unknown[];
+  const entries: [string, unknown][] = [];
+  for (let at = 0; at + 1 < list.length; at += 2) entries.push([String(list[at]), list[at + 1]]);
+  return Object.fromEntries(entries);
+}
+
+/** @throws Error after a minute */
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 60_000;
+  while (!(await condition())) {
     if (performance.now() > end) throw new Error('it did not come to rest');
     await pause(50);
   }
