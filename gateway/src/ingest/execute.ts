@@ -90,10 +90,13 @@ export class Executor {
   ): Promise<(Outcome | GatewayError)[]> {
     const plans = this.plan(items, caller, consumer);
     try {
-      await Promise.all(plans.map((plan, index) => this.count(plan, items[index]!)));
+      const counting = Promise.all(plans.map((plan, index) => this.count(plan, items[index]!)));
+      // Afterwards a disconnect has left nobody.
+      if (items.some(({ input }) => input.action === 'disconnect')) await counting;
       for (const [index, plan] of plans.entries())
         if (plan.step === 'act') await this.revoke(plan, items[index]!);
       const verdicts = await this.settle(plans, consumer);
+      await counting;
       const outcomes = outcomesOf(plans, verdicts);
       for (const outcome of outcomes)
         if (outcome instanceof GatewayError) counted(outcome);
@@ -176,7 +179,7 @@ export class Executor {
     return accepted;
   }
 
-  /** Before acting: afterwards a disconnect has nobody left. Not known while Redis is away. */
+  /** Never rejects: it is not known while Redis is away. */
   private async count(plan: Plan, { wantSessions = false }: Item): Promise<void> {
     if (plan.step !== 'act') return;
     const { command, users } = plan.accepted;

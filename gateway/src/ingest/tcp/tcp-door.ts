@@ -1,4 +1,4 @@
-import type { AddressInfo, Server, Socket } from 'node:net';
+import { type AddressInfo, BlockList, type Server, type Socket } from 'node:net';
 import type { TcpSocket } from '@nestjs/microservices/helpers/tcp-socket.js';
 import { ServerTCP } from '@nestjs/microservices/server/server-tcp.js';
 import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
@@ -18,6 +18,10 @@ type TcpConfig = Pick<
 /** Longest time that a TLS handshake, and taking the last answers, may take, in ms. */
 const HANDSHAKE_MS = 10_000;
 const LAST_ANSWERS_MS = 2_000;
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
 
 /** What a `ClientProxy` sends: without an id nobody waits for an answer. */
 interface Packet {
@@ -51,8 +55,10 @@ export class TcpDoor extends ServerTCP implements Door {
     await new Promise<void>((resolve, reject) => {
       this.listen((error) => (error ? reject(error) : resolve()));
     });
-    const { address: host, port } = this.unwrap<Server>().address() as AddressInfo;
+    const { address: host, port, family } = this.unwrap<Server>().address() as AddressInfo;
     log.info({ host, port, tls: this.tlsOptions !== undefined }, 'the TCP door listens');
+    if (!LOOPBACK.check(host, family === 'IPv6' ? 'ipv6' : 'ipv4'))
+      log.warn('the TCP door is open to others than this machine, and asks nobody who they are');
   }
 
   /** What came is executed and answered; nothing more is read. */
