@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { Client, eventually } from '../client.js';
+import { Client, eventually, type ClientOptions } from '../client.js';
 import { Cluster, TOPOLOGIES } from '../cluster.js';
 import { tokenOf, type Person } from '../tokens.js';
 
@@ -11,7 +11,10 @@ describe.each(TOPOLOGIES)('the inbox on %s', (topology) => {
   let clients: Client[] = [];
   let users = 0;
   beforeAll(async () => {
-    cluster = new Cluster(topology, { STREAMGATE_PING_INTERVAL_MS: HEARTBEAT });
+    cluster = new Cluster(topology, {
+      STREAMGATE_PING_INTERVAL_MS: HEARTBEAT,
+      STREAMGATE_ALLOW_EIO3: 'true',
+    });
     await cluster.start();
   });
   afterEach(() => {
@@ -28,12 +31,18 @@ describe.each(TOPOLOGIES)('the inbox on %s', (topology) => {
     expect(answer).toMatchObject({ status: 200, body: { outcome: 'done', inboxed: 1 } });
   }
 
-  async function enter(person: Person, node = cluster.two): Promise<Client> {
+  async function enter(
+    person: Person,
+    node = cluster.two,
+    options: ClientOptions = {},
+  ): Promise<Client> {
     const token = await tokenOf(person);
     const client = new Client(node.url, {
       auth: { token },
+      query: { token },
       transports: ['websocket'],
       reconnection: false,
+      ...options,
     });
     clients.push(client);
     await client.next('connected');
@@ -114,6 +123,30 @@ describe.each(TOPOLOGIES)('the inbox on %s', (topology) => {
     // Whoever was not connected yet has missed some of what nobody kept.
     expect(numbers).toEqual(numbers.toSorted((one, other) => one - other));
     expect(new Set(numbers).size).toBe(numbers.length);
+  });
+
+  test('reaches a client that polls, page by page', async () => {
+    const person = somebody();
+    const before = await taken();
+    const all = Array.from({ length: 120 }, (_, n) => n);
+    for (const n of all) await keep(person, n);
+    const client = await enter(person, cluster.one, { transports: ['polling'] });
+    expect(await heard(client, 120)).toEqual(all);
+    expect(await client.next('inbox-delivered')).toEqual({ events: 120 });
+    await eventually(taken, (now) => now === before + 120);
+  });
+
+  test('gives a version 2 client on its way to another namespace nothing before it speaks', async () => {
+    const person = somebody();
+    const before = await taken();
+    await keep(person, 1);
+    const client = await enter(person, cluster.one, { version: 2 });
+    const metric = await taken();
+    expect(client.has('kept')).toBe(false);
+    await client.ask('get-active-users');
+    expect(await client.next('kept')).toEqual({ n: 1 });
+    expect(metric).toBe(before);
+    await eventually(taken, (now) => now === before + 1);
   });
 
   test('says no to what it cannot keep', async () => {
