@@ -126,6 +126,16 @@ describe('a batch of any size', () => {
     expect(ledger.deeds).toHaveLength(200);
   });
 
+  test('what is nested too deep for any text is refused like the rest', async () => {
+    const deep: unknown = JSON.parse('['.repeat(200_000) + ']'.repeat(200_000));
+    const [first, second] = items(2);
+    const results = await executor.executeBatch(
+      [first!, { input: emit({ args: [deep] }) }, { input: emit({ event: deep }) }, second!],
+      TRUSTED,
+    );
+    expect(codes(results)).toEqual(['done', 'invalid_payload', 'invalid_payload', 'done']);
+  });
+
   test('after a step that failed nothing is executed', async () => {
     const [first, ...rest] = items(130);
     ledger.failure = new GatewayError('backplane_unavailable');

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { CommandInput, Outcome } from '@streamgate/protocol/commands';
 import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
+import { DEPTH_MAX, isDeeperThan } from '@streamgate/protocol/json-depth';
 import type { Backplane } from '../backplane/backplane.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
@@ -127,6 +128,7 @@ export class Executor {
         let next = 0;
         for (const input of step)
           outcomes.push(input instanceof GatewayError ? input : executed[next++]!);
+        failure = executed.find((each): each is GatewayError => isPassing(each));
       } catch (thrown) {
         failure = toGatewayError(thrown);
         for (const input of step) outcomes.push(input instanceof GatewayError ? input : failure);
@@ -233,6 +235,10 @@ function outcomesOf(plans: readonly Plan[], verdicts: readonly Verdict[]) {
   return outcomes;
 }
 
+function isPassing(outcome: Outcome | GatewayError): boolean {
+  return outcome instanceof GatewayError && outcome.retryable;
+}
+
 function counted(error: GatewayError): GatewayError {
   metrics.commands.add(error.code);
   if (error.code === 'internal') log.error({ err: error.cause }, 'a command failed');
@@ -247,7 +253,8 @@ function steps<T>(inputs: readonly T[]): T[][] {
   const all: T[][] = [];
   let size = Infinity;
   for (const input of inputs) {
-    const length = JSON.stringify(input).length;
+    // What is nested too deep cannot be written as text; it is refused later.
+    const length = isDeeperThan(input, 2 * DEPTH_MAX) ? 0 : JSON.stringify(input).length;
     const last = all.at(-1);
     if (!last || last.length === STEP || size + length > STEP_SIZE) {
       all.push([input]);

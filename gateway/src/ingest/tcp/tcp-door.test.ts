@@ -113,6 +113,18 @@ describe("document 1's ClientProxy", () => {
     expect(published).toEqual([]);
   });
 
+  test.each(['data', 'event', 'to', 'userId', 'id'])(
+    'JSON that is nested without end in %s',
+    async (field) => {
+      const { port } = await openDoor();
+      const client = proxy(port);
+      const deep: unknown = JSON.parse('['.repeat(1500) + ']'.repeat(1500));
+      const payload = { userId: 'u', event: 'x', [field]: deep };
+      await expect(send(client, 'ws:emit:user', payload)).rejects.toHaveProperty('code');
+      expect(await send(client, 'ws:broadcast', { event: 'x' })).toMatchObject({ outcome: 'done' });
+    },
+  );
+
   test('an event that is refused is counted, and what follows is executed', async () => {
     const { port } = await openDoor();
     const client = proxy(port);
