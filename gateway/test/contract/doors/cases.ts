@@ -166,10 +166,7 @@ export function doorCases(
       const client = await cluster.connect(ALICE, 'two');
       // One that is still sending may miss it.
       const volatile = { to: 'user:alice', event: 'n', data: 1, volatile: true };
-      await eventually(
-        async () => (await door.emit(volatile)) && client.has('n'),
-        Boolean,
-      );
+      await eventually(async () => (await door.emit(volatile)) && client.has('n'), Boolean);
       expect(await client.next('n')).toBe(1);
     });
 
