@@ -10,6 +10,7 @@ import {
 import type { Packet } from 'socket.io-parser';
 import { encoderOf } from './engine.js';
 import { roomKey, serverKey, targetKeys } from './keys.js';
+import type { RedisAway } from './link.js';
 import { type Draft, KIND, type Message, encodePacket, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
 import { Encoder, PacketType } from './parser.js';
@@ -82,15 +83,22 @@ export class MailboxAdapter extends ClusterAdapter {
       return;
     }
     const post = { how: 'e', keys: this.keysOf(opts), draft: this.draftOf(packet, opts) } as const;
-    this.node.post(post, undefined, () => this.broadcastHere(packet, opts));
+    this.node.post(post, undefined, (fault) =>
+      fault.instead(() => this.broadcastHere(packet, opts, true)),
+    );
   }
 
-  /** To sessions of this node, at once. */
-  broadcastHere(packet: Packet, opts: BroadcastOptions): void {
+  /**
+   * To sessions of this node, at once.
+   * @param instead it was published: who comes back is to say that it has received it
+   */
+  broadcastHere(packet: Packet, opts: BroadcastOptions, instead = false): void {
     const data = packet.data as unknown[];
     // A client takes a last argument that is a string for its offset.
-    const position =
-      packet.id === undefined && typeof data.at(-1) === 'string' ? this.node.position() : undefined;
+    const takesOffset =
+      (instead && opts.flags?.volatile !== true) || typeof data.at(-1) === 'string';
+    const isEvent = packet.id === undefined && packet.type === PacketType.EVENT;
+    const position = takesOffset && isEvent ? this.node.position() : undefined;
     const whole = position === undefined ? packet : { ...packet, data: [...data, position] };
     Adapter.prototype.broadcast.call(this, whole, opts);
   }
@@ -253,8 +261,8 @@ export class MailboxAdapter extends ClusterAdapter {
       return Promise.resolve();
     }
     return new Promise((resolve) => {
-      const refused = () => {
-        here();
+      const refused = (fault: RedisAway) => {
+        fault.instead(here);
         resolve();
       };
       const keys = this.keysOf(opts);
@@ -277,7 +285,8 @@ export class MailboxAdapter extends ClusterAdapter {
       const asked = others ? nodes?.filter((node) => node !== this.node.nodeId) : nodes;
       this.questions.expect(requestId, asked ?? []);
     };
-    this.node.post({ how: 'q', keys, draft: this.clusterDraft(message) }, sent, refused);
+    const away = (fault: RedisAway) => fault.instead(refused);
+    this.node.post({ how: 'q', keys, draft: this.clusterDraft(message) }, sent, away);
   }
 }
 

@@ -55,8 +55,8 @@ export interface Mailbox {
   /**
    * Sends an event (name and arguments) to sessions on all nodes.
    * @returns the id of the message, when Redis has it
-   * @throws RedisAway when it was not taken in time: nothing is delivered on this node, other nodes may
-   *   still receive it
+   * @throws RedisAway when it was not taken in time: if Redis took it nevertheless it is still delivered,
+   *   on this node unless `deliverLocally` was at once called in its place
    */
   publish(namespace: string, event: readonly unknown[], target?: Target): Promise<string>;
   /**
@@ -67,8 +67,17 @@ export interface Mailbox {
    * @throws RedisAway `timeout`: not known whether it happened; else it did not
    */
   publishTogether(messages: readonly MailboxMessage[], guard: Guard): Promise<Together>;
-  /** Sends an event to sessions of this node, at once. */
-  deliverLocally(namespace: string, event: readonly unknown[], target?: Target): void;
+  /**
+   * Sends an event to sessions of this node, at once.
+   * @param instead what `publish` rejected with, when it is delivered in its place: Redis may have taken
+   *   it nevertheless, and nobody is to get it twice
+   */
+  deliverLocally(
+    namespace: string,
+    event: readonly unknown[],
+    target?: Target,
+    instead?: RedisAway,
+  ): void;
   /**
    * Resolves when what is published from then on will reach the sessions of this node in the rooms
    * that they are in now, or when Redis is away.
@@ -163,10 +172,13 @@ export function createAdapter(redis: RedisSource, options: MailboxOptions = {}):
       );
       return publishTogether(node, posts, guard);
     },
-    deliverLocally(namespace, event, target = {}) {
+    deliverLocally(namespace, event, target = {}, instead?: RedisAway) {
       const adapter = node.sessions.adapters.get(namespace);
       const packet = { type: PacketType.EVENT, nsp: namespace, data: [...event] };
-      adapter?.broadcastHere(packet, optionsOf(target));
+      const deliver = () =>
+        adapter?.broadcastHere(packet, optionsOf(target), instead !== undefined);
+      if (instead) instead.instead(deliver);
+      else deliver();
     },
     settled: () => node.settled(),
     caughtUp: () => node.places.caughtUp(),

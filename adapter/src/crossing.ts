@@ -54,7 +54,10 @@ export class Crossing {
     const { home, elsewhere, rooms } = route;
     const isPlain = elsewhere.size === 0 && rooms.size === 0;
     const { draft } = post;
-    const written = this.node.write(rooms.size > 0 ? { ...draft, kind: KIND.crossing } : draft);
+    const written = this.node.write(
+      rooms.size > 0 ? { ...draft, kind: KIND.crossing } : draft,
+      home,
+    );
     const { id, number, blob } = written;
     const on = { ...(sent && { sent }), ...(refused && { refused }) };
     const tail = this.tails.get(home);

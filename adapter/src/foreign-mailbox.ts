@@ -1,6 +1,6 @@
 import { History } from './history.js';
 import { FORMAT } from './keys.js';
-import { KIND, decodeValue, messagesOf } from './message.js';
+import { KIND, messagesOf } from './message.js';
 import { type EntryId, compareIds } from './position.js';
 import type { RawEntry } from './reader.js';
 
@@ -86,9 +86,6 @@ function add(history: History, id: EntryId, [format, batch]: RawEntry[1]): void 
   if (format.toString('latin1') !== FORMAT) throw new Error('an entry of another format');
   let index = 0;
   for (const message of messagesOf(batch)) {
-    if (message.kind === KIND.unsaid)
-      for (const [at, which] of decodeValue(message) as [EntryId, number][])
-        history.remove(at, which);
     if (message.kind === KIND.event && message.takesOffset && !message.volatile)
       history.add({ id, index, message });
     index++;

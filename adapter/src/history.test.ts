@@ -57,13 +57,4 @@ describe('a history', () => {
     expect(found(small, { a: undefined }, START, '999-0')).toHaveLength(1);
     expect(small.dropped).toBe('299-0');
   });
-
-  it('leaves out what was not delivered', () => {
-    const other = new History(1e6);
-    other.add({ id: '1-0', index: 0, message: event('said', ['a']) });
-    other.add({ id: '1-0', index: 1, message: event('unsaid', ['a']) });
-    other.remove('1-0', 1);
-    other.remove('5-0', 1);
-    expect(found(other, { a: undefined })).toEqual(['said']);
-  });
 });

@@ -41,11 +41,6 @@ export class History {
     while (this.bytes > this.maxBytes) this.drop();
   }
 
-  /** This event was not delivered. */
-  remove(id: EntryId, index: number): void {
-    for (const part of this.parts) part.remove(id, index);
-  }
-
   /** Lets go of parts that are older than this. */
   expire(oldestMs: number): void {
     while (this.parts.length > 0 && Number.parseInt(this.parts[0]!.last, 10) < oldestMs)
@@ -94,7 +89,6 @@ class Part {
   private readonly heads = new Map<string, number>();
   private readonly events: number[] = [];
   private readonly previous: number[] = [];
-  private readonly removed = new Set<number>();
 
   constructor(size: number) {
     this.bytes = Buffer.allocUnsafeSlow(size);
@@ -127,12 +121,6 @@ class Part {
     }
   }
 
-  remove(id: EntryId, index: number): void {
-    const event = this.firstBehind(id, index - 1);
-    if (this.ids[this.entries[event]!] === id && this.indexes[event] === index)
-      this.removed.add(event);
-  }
-
   between(keys: readonly string[], after: Place, upTo: EntryId): Past[] {
     const begin = this.firstBehind(after.id, after.index);
     const end = this.firstBehind(upTo, Infinity);
@@ -141,7 +129,7 @@ class Part {
       for (let link = this.heads.get(key) ?? NONE; link !== NONE; link = this.previous[link]!) {
         const event = this.events[link]!;
         if (event < begin) break;
-        if (event < end && !this.removed.has(event)) found.add(event);
+        if (event < end) found.add(event);
       }
     return [...found].sort((one, other) => one - other).map((event) => this.at(event));
   }

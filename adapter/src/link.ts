@@ -19,12 +19,22 @@ export interface Health {
 /** Redis did not take a call. `timeout`: it may have taken it nevertheless. */
 export class RedisAway extends Error {
   override readonly name = 'RedisAway';
+  readonly #serve: ((act: () => void) => void) | undefined;
 
+  /** @param serve calls it, if what was refused is still to be served */
   constructor(
     readonly outcome: 'unavailable' | 'timeout' | 'failed',
     message: string,
+    serve?: (act: () => void) => void,
   ) {
     super(message);
+    this.#serve = serve;
+  }
+
+  /** Does something in place of what was refused, unless that has come from Redis nevertheless. */
+  instead(act: () => void): void {
+    if (this.#serve) this.#serve(act);
+    else act();
   }
 }
 

@@ -12,18 +12,19 @@ export const KIND = {
   marker: 3,
   /** A session went to another node. */
   moved: 4,
-  /** Events of this mailbox that were not delivered from it: their publisher had been refused. */
-  unsaid: 5,
   /** What of this mailbox is for a session? */
-  question: 6,
-  answer: 7,
+  question: 5,
+  answer: 6,
   /** Something that nodes tell nodes; no session sees it. */
-  notice: 8,
+  notice: 7,
   /** As `cluster`; barriers in the mailboxes of other shards follow. */
-  crossing: 9,
+  crossing: 8,
   /** What stands behind it comes after a message in another mailbox. */
-  barrier: 10,
+  barrier: 9,
 } as const;
+
+/** Numbers of messages that are no events are greater. */
+export const OTHERS = 2 ** 46;
 
 const VOLATILE = 1;
 const UNCOMPRESSED = 2;
@@ -91,7 +92,7 @@ export class Message {
     return this.bytes.readUIntBE(this.begin + AT.publisher, 6);
   }
 
-  /** Counts the messages of the publisher. */
+  /** Counts the messages of the publisher: events from 1, all others behind `OTHERS`. */
   get number(): number {
     return this.bytes.readUIntBE(this.begin + AT.number, 6);
   }

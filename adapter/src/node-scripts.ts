@@ -5,7 +5,7 @@ import { COMMON, FENCE } from './script-head.js';
  * Makes the node known, on a new connection: position (empty at first), what it knew of Redis' process
  * (empty at first), what that is now, lease in ms, a marker, the entry it is to follow, the formats. On another process than before all that
  * is older cannot be recovered: what was written last may have been forgotten by it.
- * @returns [whether the node must write anew what it has, entry behind which reading begins at first]
+ * @returns [whether the node must write anew what it has, entry behind which reading begins at first, now]
  */
 export const ENTER = `${COMMON}
 local position, ran, runs, lease, marker = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
@@ -25,9 +25,13 @@ end
 redis.call('SET', base .. 'run', runs)
 local known = is_known(me)
 if not known and ran == runs then return redis.error_reply('FENCED this node was cleared away') end
-redis.call('ZADD', NODES, now_ms() + lease, me)
-if known and ran == runs then return { 0, position } end
+local now = now_ms()
+redis.call('ZADD', NODES, now + lease, me)
 local mailbox = base .. 'm:' .. me
+if known and ran == runs then
+  redis.call('XADD', mailbox, '*', '${FORMAT}', marker)
+  return { 0, position, string.format('%.0f', now) }
+end
 -- Behind all that the node has read, even where Redis has forgotten it or its clock is behind.
 local id
 if position ~= '' then
@@ -35,7 +39,7 @@ if position ~= '' then
 end
 if type(id) ~= 'string' then id = redis.call('XADD', mailbox, '*', '${FORMAT}', marker) end
 redis.call('HSET', TRIMMED, me, id)
-return { 1, id }
+return { 1, id, string.format('%.0f', now) }
 `;
 
 /**

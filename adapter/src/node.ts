@@ -7,7 +7,7 @@ import { Delivery } from './delivery.js';
 import { allSockets, closeTransport, heartbeatMs, recoveryMs } from './engine.js';
 import { newNodeId, roomKey } from './keys.js';
 import type { Health } from './link.js';
-import { type Draft, KIND, type Message, decodeValue, encode } from './message.js';
+import { type Draft, KIND, OTHERS, type Message, decodeValue, encode } from './message.js';
 import type { NodeEvents, NodeSettings } from './node-settings.js';
 import type { Letter } from './outbox.js';
 import { type Place, formatPlace } from './position.js';
@@ -37,7 +37,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   private readonly stoppage: Stoppage;
   private readonly crossing = new Crossing(this);
   private readonly timer: NodeJS.Timeout;
-  /** Messages of this node are counted. */
+  /** Messages of this node that are no events are counted. */
   private count = 0;
   private window: number;
   private closing: Promise<void> | undefined;
@@ -123,21 +123,21 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     const { all } = this.shards;
     if (all.length > 1) return this.crossing.post(post, sent, refused);
     const { how, keys, draft } = post;
-    const { id, number, blob } = this.write(draft);
+    const { id, number, blob } = this.write(draft, all[0]!);
     all[0]!.outbox.post({ how, keys, blob, number, sent, refused });
     return id;
   }
 
-  /** A message of this node as it stands in mailboxes, and its id. */
-  write(draft: Draft): { id: string; number: number; blob: Buffer } {
-    const number = ++this.count;
+  /** A message of this node, for a shard, as it stands in mailboxes, and its id. */
+  write(draft: Draft, shard: Shard): { id: string; number: number; blob: Buffer } {
+    const number = draft.kind === KIND.event ? shard.nextNumber() : OTHERS + ++this.count;
     const blob = encode(draft, Number(this.nodeId), number);
     return { id: `${this.nodeId}.${number}`, number, blob };
   }
 
   /** A message to one node, through its mailbox of a shard. @returns the message's id */
   tell(shard: Shard, node: string, draft: Draft, refused?: Letter['refused']): string {
-    const { id, number, blob } = this.write(draft);
+    const { id, number, blob } = this.write(draft, shard);
     shard.outbox.post({ how: 'n', keys: [node], blob, number, refused });
     return id;
   }
@@ -149,16 +149,22 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
 
   /** A message that only marks a place, or tells a node something, of this node. */
   blobOf(draft: Draft): Buffer {
-    return this.write(draft).blob;
+    return this.write(draft, this.shards.all[0]!).blob;
+  }
+
+  /** Marks a place in its own mailbox. @returns the number of the marker */
+  mark(shard: Shard): number {
+    const { number, blob } = this.write({ kind: KIND.marker, namespace: '' }, shard);
+    shard.outbox.post({ how: 'n', keys: [this.nodeId], blob, number });
+    return number;
   }
 
   /** A message of this node's mailbox. @returns a promise when what follows is to wait for it */
   take(shard: Shard, place: Place, message: Message): Promise<void> | undefined {
     const isSaid =
       message.publisher !== Number(this.nodeId) || shard.outbox.readBack(message.number);
-    if (!isSaid) shard.wasUnsaid(place);
     if (message.kind === KIND.event) {
-      if (isSaid) this.say(shard, place, message);
+      this.say(shard, place, message, isSaid);
       return undefined;
     }
     // What the message does comes after what was delivered before it.
@@ -200,19 +206,27 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     this.sessions.forgetAbsent();
   }
 
-  private say(shard: Shard, { id, index }: Place, message: Message): void {
+  /** An event that Redis has and this node has not read back. */
+  sayEarly(message: Message): void {
+    const tail = message.takesOffset ? `,"${this.shards.position(this.nodeId)}"]` : '';
+    this.delivery.add(message, tail);
+    this.delivery.endTurn();
+  }
+
+  private say(shard: Shard, { id, index }: Place, message: Message, isSaid: boolean): void {
     const { takesOffset, volatile } = message;
     if (this.window > 0 && takesOffset && !volatile) shard.history.add({ id, index, message });
+    if (!isSaid) return;
     this.delivery.add(message, takesOffset ? `,"${this.offsetOf(shard, id, index)}"]` : '');
   }
 
   /** Position behind an event that is being delivered. */
   private offsetOf(shard: Shard, id: string, index: number): string {
     const { all } = this.shards;
-    if (all.length === 1) return `${this.nodeId}.${id}.${index}`;
+    if (all.length === 1) return `${this.nodeId}.${id}.${index}${shard.doubts.suffix}`;
     let text = this.nodeId;
     for (const each of all) text += each === shard ? formatPlace({ id, index }) : each.place();
-    return text;
+    return text + this.shards.suffix;
   }
 
   private hear(message: Message, isSaid: boolean): void {

@@ -1,5 +1,7 @@
+import type { Doubts } from './doubts.js';
 import type { Arg, Link } from './link.js';
 import { RedisAway } from './link.js';
+import { OTHERS } from './message.js';
 import { putPost } from './post-script.js';
 
 /** What one call carries at most. */
@@ -23,8 +25,8 @@ export interface Letter {
   readonly blob: Buffer;
   /** Of the message, counted by this node; what is read back is recognised by it. */
   readonly number: number;
-  /** Read back before Redis' answer came. */
-  accepted?: boolean;
+  /** Whether it was read back, or Redis has said that it is in this node's mailbox. */
+  state?: 'read' | 'written';
   /** @param nodes of `q` and `a`: who is asked, undefined when the answer was not heard */
   readonly sent?: ((nodes: readonly string[] | undefined) => void) | undefined;
   readonly refused?: ((fault: RedisAway) => void) | undefined;
@@ -47,22 +49,23 @@ type Item = { letter: Letter } | { change: Change; settled: () => void };
 export class Outbox {
   private queue: Item[] = [];
   private scheduled = false;
-  /** Sent, not answered yet. */
+  /** Sent: not answered yet, or not read back yet. */
   private readonly flights = new Map<number, Letter>();
-  /** Redis may have taken them, but whoever asked was told that it has not. */
-  private readonly givenUp = new Set<number>();
   /** The changes sent last. */
   private applied = Promise.resolve();
 
   /**
    * @param notAfter by Redis' clock, for a call that is sent now; 0: that clock is not known
+   * @param early serves an event that Redis has, but that was not read back in time
    * @param missed a change did not reach Redis
    * @param failed whoever was told of a letter threw
    */
   constructor(
     private readonly link: Link,
+    private readonly doubts: Doubts,
     private readonly nodeId: () => string,
     private readonly notAfter: () => number,
+    private readonly early: (letter: Letter) => void,
     private readonly missed: () => void,
     private readonly failed: (error: unknown) => void,
   ) {}
@@ -78,14 +81,17 @@ export class Outbox {
     });
   }
 
-  /**
-   * Takes back what this node wrote: says whether it is to be delivered. What was given up on was
-   * served otherwise.
-   */
+  /** Takes back what this node wrote. @returns whether it is to be delivered */
   readBack(number: number): boolean {
+    for (const [before, { state }] of this.flights) {
+      // What stands before it in the mailbox was read back before it: the others were not for this node.
+      if (before === number || state !== 'written') break;
+      this.flights.delete(before);
+    }
     const letter = this.flights.get(number);
-    if (letter) letter.accepted = true;
-    return this.givenUp.size === 0 || !this.givenUp.delete(number);
+    if (letter) letter.state = 'read';
+    this.flights.delete(number);
+    return this.doubts.readBack(number);
   }
 
   /** Sends what waits, now. */
@@ -126,44 +132,50 @@ export class Outbox {
   }
 
   private async deliver(letters: readonly Letter[], args: readonly Arg[]): Promise<void> {
-    let asked: string[][] | undefined;
+    const wasUp = this.link.up;
+    let answer: [isHere: number, asked: string[][]] | undefined;
     let fault: RedisAway | undefined;
-    if (this.link.up) {
+    if (wasUp) {
       for (const letter of letters) this.flights.set(letter.number, letter);
       try {
-        asked = (await this.link.run('publish', args)) as string[][];
+        answer = (await this.link.run('publish', args)) as [number, string[][]];
       } catch (error) {
         fault = error as RedisAway;
       }
     } else fault = new RedisAway('unavailable', 'Redis is away');
+    // What comes after its time is not executed, and a connection that ends says nothing.
+    const until = wasUp && fault?.message !== 'LATE' ? Number(args[1]) : undefined;
     let question = 0;
     for (const letter of letters) {
-      this.flights.delete(letter.number);
-      const nodes = isAsked(letter) ? asked?.[question++] : undefined;
+      const nodes = isAsked(letter) ? answer?.[1][question++] : undefined;
+      if (answer?.[0] === 1 && letter.state !== 'read') letter.state = 'written';
+      else this.flights.delete(letter.number);
       try {
-        if (!fault || letter.accepted) letter.sent?.(nodes);
-        else {
-          if (this.mayBeTaken(fault)) this.giveUp(letter.number);
-          letter.refused?.(fault);
-        }
+        if (!fault || letter.state === 'read') letter.sent?.(nodes);
+        else this.refuse(letter, fault, until);
       } catch (error) {
         this.failed(error);
       }
     }
   }
 
-  /** A connection that ended with calls open says nothing about what became of them. */
-  private mayBeTaken({ message }: RedisAway): boolean {
-    return message !== 'Redis is away' && message !== 'LATE';
+  /** @param until by Redis' clock it may still be executed; undefined: it is not */
+  private refuse(letter: Letter, { outcome, message }: RedisAway, until: number | undefined): void {
+    const { number } = letter;
+    if (until !== undefined) this.doubts.add(number, until);
+    letter.refused?.(new RedisAway(outcome, message, (act) => this.serve(number, act)));
   }
 
-  private giveUp(number: number): void {
-    this.givenUp.add(number);
-    if (this.givenUp.size <= 10_000) return;
-    for (const oldest of this.givenUp) {
-      this.givenUp.delete(oldest);
-      return;
+  /** One writer's events stay in order: what Redis has of them comes before what it refused. */
+  private serve(number: number, act: () => void): void {
+    for (const letter of this.flights.values()) {
+      if (letter.state !== 'written') break;
+      if (letter.number > OTHERS) continue;
+      this.flights.delete(letter.number);
+      this.doubts.serveEarly(letter.number);
+      this.early(letter);
     }
+    if (this.doubts.serve(number)) act();
   }
 
   private sendChanges(queue: readonly Item[], begin: number): number {

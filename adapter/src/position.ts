@@ -1,3 +1,5 @@
+import { type Served, formatServed, parseServed } from './served.js';
+
 /** The id of a stream's entry, `<ms>-<seq>`. Ids of one stream grow. */
 export type EntryId = string;
 
@@ -18,16 +20,19 @@ export interface Place {
 export interface Position {
   readonly node: string;
   readonly places: readonly Place[];
+  /** What the node served by itself before it gave out the position, if it may still be in its mailboxes. */
+  readonly served?: Served;
 }
 
 /**
  * As clients are given it. Of one shard: `<node>.<entry>.<event>`, without the event for a whole
  * entry. Of several, one after the other and in base 36: `<node>.<entry>+<event>.<entry>`.
  */
-export function formatPosition({ node, places }: Position): string {
-  if (places.length > 1) return `${node}${places.map(formatPlace).join('')}`;
+export function formatPosition({ node, places, served }: Position): string {
+  const tail = served ? formatServed(served) : '';
+  if (places.length > 1) return `${node}${places.map(formatPlace).join('')}${tail}`;
   const { id, index } = places[0]!;
-  return index === WHOLE ? `${node}.${id}` : `${node}.${id}.${index}`;
+  return `${node}.${id}${index === WHOLE ? '' : `.${index}`}${tail}`;
 }
 
 /** One shard's part of the position, where there are several. */
@@ -38,7 +43,13 @@ export function formatPlace({ id, index }: Place): string {
 
 /** @returns undefined for what no node with so many shards wrote */
 export function parsePosition(text: string, shards: number): Position | undefined {
-  return shards === 1 ? parseSingle(text) : parseVector(text, shards);
+  const [begin = '', ...more] = text.split('!', shards + 2);
+  const position = shards === 1 ? parseSingle(begin) : parseVector(begin, shards);
+  if (!position || more.length === 0) return position;
+  const parts = more.map(parseServed);
+  if (parts.length > shards || !parts.every((part) => part !== undefined)) return undefined;
+  const runs = parts.flatMap((part) => part.runs);
+  return { ...position, served: { runs, until: Math.max(...parts.map(({ until }) => until)) } };
 }
 
 function parseSingle(text: string): Position | undefined {

@@ -135,7 +135,8 @@ export class Reader {
     this.wake();
   }
 
-  private wake(): void {
+  /** Those who wait look again. */
+  wake(): void {
     const { waiting } = this;
     this.waiting = [];
     for (const look of waiting) look();

@@ -35,9 +35,10 @@ export interface LostSession {
 /**
  * Why a session is not continued. `unknown`: it ended, was taken already, or stayed away for too long;
  * `position`: it was not where its offset says; `trimmed`: what it missed is not kept any more, or may
- * have been forgotten by Redis; `node`: the mailbox is gone; `redis`: Redis is away.
+ * have been forgotten by Redis; `node`: the mailbox is gone; `ambiguous`: it is not known what of it was
+ * delivered while Redis was away; `redis`: Redis is away.
  */
-export type Refusal = 'unknown' | 'position' | 'trimmed' | 'node' | 'redis';
+export type Refusal = 'unknown' | 'position' | 'trimmed' | 'node' | 'ambiguous' | 'redis';
 
 class Unrecoverable extends Error {
   constructor(readonly why: Refusal) {
@@ -185,6 +186,7 @@ export class Recovery {
     rooms: readonly string[],
   ): Promise<unknown[][]> {
     const { shards, nodeId: me } = this.node;
+    if (after.served) await this.pass(after.served.until);
     const moved = await move(this.node, { namespace, id, pid, rooms });
     if (!moved) throw new Unrecoverable('unknown');
     const passages = this.passagesOf(namespace, moved, after);
@@ -192,8 +194,9 @@ export class Recovery {
       if (node !== me) for (const stretch of stretches) await this.look(node, stretch, moved);
     for (const [index, shard] of shards.all.entries()) {
       const { here } = moved.arrivals[index]!;
-      await shard.reader.until(() => compareIds(shard.entry(), here) >= 0);
+      await shard.caughtUp(here);
     }
+    if (shards.all.some(({ doubts }) => doubts.hasServed)) throw new Unrecoverable('ambiguous');
     // Meanwhile it may have gone on under another name, and what it read before is forgotten.
     if (this.node.nodeId !== me) throw new Unrecoverable('node');
     for (const [index, entry] of this.arriving.get(sessionKey(namespace, pid))!)
@@ -211,7 +214,15 @@ export class Recovery {
         upTo: shard.entry(),
       })),
     });
-    return passages.flatMap(argumentsOf);
+    return passages.flatMap((passage) => argumentsOf(passage, after));
+  }
+
+  /** Waits until nothing is executed any more that was refused until then, by Redis' clock. */
+  private async pass(until: number): Promise<void> {
+    const { shards, settings } = this.node;
+    const ms = Math.max(...shards.all.map(({ clock }) => until - clock.in(0))) + 1;
+    if (ms > 2 * settings.timeoutMs) throw new Unrecoverable('ambiguous');
+    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
   }
 
   /** What it missed, station by station: not found yet. @throws Unrecoverable */
@@ -258,19 +269,30 @@ export class Recovery {
 }
 
 /** Arguments of the events, each with a position to come back with when it is the last. */
-function argumentsOf({ node, from, stretches }: Passage): unknown[][] {
+function argumentsOf({ node, from, stretches }: Passage, after: Position): unknown[][] {
   const found = stretches.flatMap((stretch) =>
-    eventsOf(stretch).map((past) => ({ at: stretch.shard.index, past })),
+    eventsOf(stretch)
+      .filter(({ message }) => !wasServed(message, after))
+      .map((past) => ({ at: stretch.shard.index, past })),
   );
   // Each shard keeps its order; between them the clocks decide.
   if (stretches.length > 1)
     found.sort((a, b) => Number.parseInt(a.past.id, 10) - Number.parseInt(b.past.id, 10));
   const places = [...from];
+  const served = node === after.node && after.served ? { served: after.served } : {};
   return found.map(({ at, past: { id, index, message } }) => {
     places[at] = { id, index };
     const { data } = decodePacket(`${message.text.toString()}]`, message.attachments);
-    return [...(data as unknown[]), formatPosition({ node, places })];
+    return [...(data as unknown[]), formatPosition({ node, places, ...served })];
   });
+}
+
+/** Whether it was received, though not from a mailbox. @throws Unrecoverable when that is not known */
+function wasServed({ publisher, number }: Message, { node, served }: Position): boolean {
+  if (!served || publisher !== Number(node)) return false;
+  const run = served.runs.find(({ from, to }) => from <= number && number <= to);
+  if (run && !run.exact) throw new Unrecoverable('ambiguous');
+  return run !== undefined;
 }
 
 function eventsOf({ shard, namespace, rooms, after, upTo, events }: Stretch): readonly Past[] {

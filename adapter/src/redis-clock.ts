@@ -1,7 +1,10 @@
 /** Longest time for an answer that tells what time it is, in ms. */
 const PROMPT_MS = 100;
 
-/** What time it is on Redis' clock, as far as its answers tell; local time is monotonic. */
+/**
+ * What time it is on Redis' clock, as far as its answers tell: not later than it is. Local time is
+ * monotonic.
+ */
 export class RedisClock {
   private ahead: number | undefined;
 
@@ -10,7 +13,8 @@ export class RedisClock {
    * @param asked when it was asked, by `performance.now()`; a slow answer says little
    */
   heard(time: number, asked: number): void {
-    if (performance.now() - asked < PROMPT_MS) this.ahead = time - asked;
+    const now = performance.now();
+    if (this.ahead === undefined || now - asked < PROMPT_MS) this.ahead = time - now;
   }
 
   /** It is another Redis now. */
@@ -20,6 +24,6 @@ export class RedisClock {
 
   /** The time there when `ms` have passed here; 0: not known. */
   in(ms: number): number {
-    return this.ahead === undefined ? 0 : Math.ceil(performance.now() + this.ahead + ms);
+    return this.ahead === undefined ? 0 : Math.floor(performance.now() + this.ahead + ms);
   }
 }

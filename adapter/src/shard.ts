@@ -1,11 +1,20 @@
+import { Doubts } from './doubts.js';
 import { History } from './history.js';
 import { FORMAT, baseOf, formatOf } from './keys.js';
 import { type Arg, Link, RedisAway } from './link.js';
-import { KIND, type Message, encodeValue, messagesOf } from './message.js';
+import { KIND, type Message, decode, messagesOf } from './message.js';
 import type { MailboxNode } from './node.js';
 import { Others } from './others.js';
 import { Outbox } from './outbox.js';
-import { type EntryId, type Place, START, WHOLE, following, formatPlace } from './position.js';
+import {
+  type EntryId,
+  type Place,
+  START,
+  WHOLE,
+  compareIds,
+  following,
+  formatPlace,
+} from './position.js';
 import { type RawEntry, Reader } from './reader.js';
 import type { Server } from './servers.js';
 import { RedisClock } from './redis-clock.js';
@@ -27,16 +36,20 @@ export class Shard {
   readonly history: History;
   /** What stands in mailboxes of other nodes. */
   readonly others: Others;
+  /** What was refused, but may come nevertheless. */
+  readonly doubts: Doubts;
+  readonly clock = new RedisClock();
   private readonly base: string;
-  private readonly clock = new RedisClock();
   /** The process of Redis that the node was last known on. */
   run = '';
   /** Arrivals of sessions in this shard (`arrivals` in `keys.ts`), as of the last renewal. */
   moves = 0;
   /** What Redis has of the node may differ from what it has. */
   private differs = true;
-  /** Read back, but served otherwise before: others are to know when they read this mailbox. */
-  private unsaid: [EntryId, number][] = [];
+  /** Behind what was taken last of an entry that is not through yet. */
+  private within: Place | undefined;
+  /** Events for this shard are counted. */
+  private count = 0;
   /** The last message of each publisher for which barriers in other shards wait. */
   private readonly read = new Map<number, number>();
   private writtenPlace: { id: EntryId; text: string } = { id: '', text: '' };
@@ -45,13 +58,18 @@ export class Shard {
     private readonly node: MailboxNode,
     readonly index: number,
     private readonly server: Server,
+    private readonly shards: number,
   ) {
     const { settings } = node;
+    this.doubts = new Doubts(shards);
     this.base = baseOf(settings.prefix, index);
     const fault = (error: unknown) => node.emit('fault', error as Error);
     this.link = new Link(server.connect, this.base, settings.timeoutMs, {
       prepare: () => this.enter(),
-      changed: () => node.healthChanged(),
+      changed: () => {
+        this.reader.wake();
+        node.healthChanged();
+      },
       fenced: (name) => {
         // Several calls may have been on their way.
         if (name === node.nodeId) node.rebirth();
@@ -59,8 +77,10 @@ export class Shard {
     });
     this.outbox = new Outbox(
       this.link,
+      this.doubts,
       () => node.nodeId,
       () => this.clock.in(settings.timeoutMs),
+      ({ blob }) => node.sayEarly(decode(blob)),
       () => {
         this.differs = true;
       },
@@ -70,7 +90,7 @@ export class Shard {
     this.reader = new Reader(this.link.reader, {
       mailbox: () => this.mailboxOf(node.nodeId),
       entry: (id, fields) => this.receive(id, fields),
-      turnEnds: () => this.endTurn(),
+      turnEnds: () => node.delivery.endTurn(),
       failed: fault,
     });
     this.others = new Others(node, this);
@@ -94,12 +114,29 @@ export class Shard {
     return this.reader.position || START;
   }
 
+  /** The same within an entry: also while what the entry carries is being delivered. */
+  reached(): Place {
+    return this.within ?? { id: this.entry(), index: WHOLE };
+  }
+
   /** The same as part of a position, where there are several shards. */
   place(): string {
     const id = this.entry();
     if (this.writtenPlace.id !== id)
       this.writtenPlace = { id, text: formatPlace({ id, index: WHOLE }) };
     return this.writtenPlace.text;
+  }
+
+  /**
+   * Resolves when this node has delivered all up to an entry, and knows of all that it served itself
+   * whether Redis had taken it.
+   * @throws RedisAway
+   */
+  async caughtUp(to: EntryId): Promise<void> {
+    const isAway = () => !this.link.takesChanges;
+    const isThere = () => compareIds(this.entry(), to) >= 0 && !this.doubts.hasServed;
+    await this.reader.until(() => isAway() || isThere());
+    if (!isThere()) throw new RedisAway('unavailable', 'Redis is away');
   }
 
   /** Renews the lease and makes Redis and this node agree. */
@@ -117,6 +154,7 @@ export class Shard {
       this.moves = moves;
       this.clock.heard(now, asked);
       this.history.expire(now - keepMs);
+      if (this.doubts.canEnd(now)) this.doubts.endAt(this.node.mark(this));
       if (this.differs && this.link.up) await this.writeAnew();
     } catch {
       // RedisAway: the link has said so and goes on trying.
@@ -129,7 +167,7 @@ export class Shard {
     this.differs = true;
     this.reader.forget();
     this.history.clear();
-    this.unsaid = [];
+    this.doubts.close();
     this.link.reset('this node was cleared away');
   }
 
@@ -144,9 +182,9 @@ export class Shard {
     this.link.close();
   }
 
-  /** This event of the mailbox was served otherwise before. */
-  wasUnsaid({ id, index }: Place): void {
-    this.unsaid.push([id, index]);
+  /** Number of the next event for this shard: none has that of another one. */
+  nextNumber(): number {
+    return ++this.count * this.shards + this.index;
   }
 
   /** A message was read for which barriers wait. */
@@ -189,11 +227,15 @@ export class Shard {
     let index = 0;
     let held: Promise<void> | undefined;
     try {
-      for (const message of messagesOf(batch))
-        held = this.take({ id, index: index++ }, message) ?? held;
+      for (const message of messagesOf(batch)) {
+        const place = { id, index: index++ };
+        held = this.take(place, message) ?? held;
+        this.within = place;
+      }
     } catch (error) {
       node.emit('fault', error as Error);
     }
+    this.within = undefined;
     return held;
   }
 
@@ -206,14 +248,6 @@ export class Shard {
     }
   }
 
-  private endTurn(): void {
-    this.node.delivery.endTurn();
-    if (this.unsaid.length === 0) return;
-    const value = encodeValue(this.unsaid);
-    this.unsaid = [];
-    this.node.tell(this, this.node.nodeId, { kind: KIND.unsaid, namespace: '', ...value });
-  }
-
   /** Makes the node known on a new connection, and what it has, where that may be in doubt. */
   private async enter(): Promise<void> {
     const { position } = this.reader;
@@ -221,17 +255,24 @@ export class Shard {
     await this.refuseStrange();
     const info = await this.link.call((redis) => redis.info('server'));
     const runs = /run_id:(\w+)/.exec(info)?.[1] ?? '';
-    const marker = this.node.blobOf({ kind: KIND.marker, namespace: '' });
+    const marker = this.node.write({ kind: KIND.marker, namespace: '' }, this);
     const behind = position === '' ? '*' : following(position);
     const formats = formatOf(this.index, this.node.shards.all.length);
-    const args = [nodeId, position, this.run, runs, settings.leaseMs, marker, behind, formats];
-    const [anew, id] = (await this.link.run('enter', args)) as [number, EntryId];
-    if (this.run !== runs) {
+    const { leaseMs } = settings;
+    const args = [nodeId, position, this.run, runs, leaseMs, marker.blob, behind, formats];
+    const asked = performance.now();
+    const reply = (await this.link.run('enter', args)) as [number, EntryId, string];
+    const [anew, id, now] = [reply[0], reply[1], Number(reply[2])];
+    const isOther = this.run !== runs;
+    if (isOther) {
       this.clock.forget();
       this.moves = 0;
       this.read.clear();
     }
     this.run = runs;
+    this.clock.heard(now, asked);
+    // Another process executes nothing of what the old one was sent.
+    if (isOther || this.doubts.canEnd(now)) this.doubts.endAt(marker.number);
     if (position === '') this.reader.start(id);
     if (anew === 1) this.differs = true;
     if (this.differs) await this.writeAnew();

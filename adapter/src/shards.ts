@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import type { Arg, Health } from './link.js';
 import type { MailboxNode } from './node.js';
 import type { Change } from './outbox.js';
-import { WHOLE, formatEntries, formatPosition } from './position.js';
+import { formatEntries, formatPosition } from './position.js';
 import type { Server } from './servers.js';
 import { Shard } from './shard.js';
 
@@ -13,7 +13,7 @@ export class Shards {
   private waiting: (() => void)[] = [];
 
   constructor(node: MailboxNode, servers: readonly Server[]) {
-    this.all = servers.map((server, index) => new Shard(node, index, server));
+    this.all = servers.map((server, index) => new Shard(node, index, server, servers.length));
   }
 
   /** Where an interest key, or the record of a session by its name, lies: by its CRC-32. */
@@ -44,8 +44,16 @@ export class Shards {
 
   /** All up to here was delivered on this node, as clients are given it. */
   position(node: string): string {
-    const places = this.all.map((shard) => ({ id: shard.entry(), index: WHOLE }));
-    return formatPosition({ node, places });
+    const places = this.all.map((shard) => shard.reached());
+    return formatPosition({ node, places }) + this.suffix;
+  }
+
+  /** What positions say of events that were served in place of what Redis refused. */
+  get suffix(): string {
+    const { all } = this;
+    return all.length === 1
+      ? all[0]!.doubts.suffix
+      : all.map(({ doubts }) => doubts.suffix).join('');
   }
 
   /** Changes the interest with this key. Resolves as `Outbox.change` does. */

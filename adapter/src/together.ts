@@ -41,7 +41,7 @@ export async function publishTogether(
   const args: Arg[] = [node.nodeId, posts.length];
   const ids: string[] = [];
   for (const { how, keys, draft } of posts) {
-    const { id, blob } = node.write(draft);
+    const { id, blob } = node.write(draft, shard!);
     ids.push(id);
     putPost(args, { how, keys, blob });
   }

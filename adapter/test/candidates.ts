@@ -3,7 +3,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { createAdapter as createPubsubAdapter } from '@socket.io/redis-adapter';
 import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter';
 import type { Server, ServerOptions } from 'socket.io';
-import { type Mailbox, createAdapter } from '@streamgate/adapter';
+import { type Mailbox, type RedisAway, createAdapter } from '@streamgate/adapter';
 
 /** Packet type of the Socket.IO protocol. */
 const EVENT = 2;
@@ -45,9 +45,12 @@ export interface Candidate {
   readonly tells: boolean;
   /** Ours only: what it offers beside what Socket.IO asks of it. */
   readonly mailbox?: Mailbox;
-  /** Emits an event to rooms of `/`; `locally` to this node's own sessions only. */
+  /**
+   * Emits an event to rooms of `/`; `locally` to this node's own sessions only, in place of what
+   * `publish` rejected with.
+   */
   publish(io: Server, rooms: string[], args: unknown[]): Promise<void>;
-  locally(io: Server, rooms: string[], args: unknown[]): void;
+  locally(io: Server, rooms: string[], args: unknown[], refusal?: unknown): void;
   /** The same; resolves when Redis has answered, also where nobody is told what. */
   accept(io: Server, rooms: string[], args: unknown[]): Promise<void>;
   /** As `kill -9` would: nothing that it tries from now on reaches Redis. */
@@ -141,7 +144,8 @@ export async function createCandidate(kind: Kind, options: CandidateOptions): Pr
         ready: () => until(() => mailbox.health.up),
         publish,
         accept: publish,
-        locally: (_, rooms, args) => mailbox.deliverLocally('/', args, { rooms }),
+        locally: (_, rooms, args, refusal) =>
+          mailbox.deliverLocally('/', args, { rooms }, refusal as RedisAway | undefined),
         async close() {
           await mailbox.close();
           connections.sever();

@@ -143,8 +143,9 @@ function contradictions(
   for (const life of lives) {
     const seen = new Map<number, number>();
     phaseOf.set(life, seen);
+    const early = lastBeforeLocal(life, locally);
     life.received.forEach((event, index) => {
-      if (seen.has(event) || locally.has(event)) return;
+      if (seen.has(event) || locally.has(event) || early.has(event)) return;
       seen.set(event, life.phases[index]!);
       const room = roomOf(event);
       let sequences = rooms.get(room);
@@ -180,6 +181,21 @@ function contradictions(
         });
         if (opposed) found.push({ phase: phaseOf.get(life)!.get(second)!, event: second, life });
       }
+  }
+  return found;
+}
+
+/**
+ * What came right before a writer's first event that its node delivered itself: the node may have
+ * delivered that itself too, if Redis had it and was gone before the node had read it.
+ */
+function lastBeforeLocal({ received }: Life, locally: ReadonlySet<number>): Set<number> {
+  const found = new Set<number>();
+  const previous = new Map<number, number>();
+  for (const event of received) {
+    const before = previous.get(lineOf(event));
+    if (before !== undefined && locally.has(event)) found.add(before);
+    previous.set(lineOf(event), event);
   }
   return found;
 }

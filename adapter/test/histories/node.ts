@@ -97,9 +97,9 @@ class Writing {
     try {
       await node.publish([`room:${room}`], ...args);
       if (node.candidate.tells) accepted.push(room, number);
-    } catch {
+    } catch (refusal) {
       locally.push(room, number);
-      node.candidate.locally(node.io, [`room:${room}`], args);
+      node.candidate.locally(node.io, [`room:${room}`], args, refusal);
     }
   }
 }

@@ -33,6 +33,8 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
   private readonly mailbox: Mailbox;
   /** By which the adapter knows a claimed session. */
   private readonly pids = new WeakMap<LostSession, string>();
+  /** What the adapter refused: Redis may have taken it nevertheless, and nobody is to get it twice. */
+  private readonly refusals = new WeakMap<Publication, RedisAway>();
 
   constructor(config: RedisConfig, connect: RedisConnect) {
     super(config, connect);
@@ -83,7 +85,8 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
 
   override deliverLocally(publication: Publication): void {
     const { namespace, event, args } = publication;
-    this.mailbox.deliverLocally(namespace, [event, ...args], targetOf(publication));
+    const refusal = this.refusals.get(publication);
+    this.mailbox.deliverLocally(namespace, [event, ...args], targetOf(publication), refusal);
   }
 
   /** Interest in the rooms is in Redis. */
@@ -150,7 +153,14 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
     const { namespace, event, args } = publication;
     // Throws where nobody could ever hear it.
     this.adapters.of(namespace);
-    return whileUp(() => this.mailbox.publish(namespace, [event, ...args], targetOf(publication)));
+    return whileUp(async () => {
+      try {
+        return await this.mailbox.publish(namespace, [event, ...args], targetOf(publication));
+      } catch (error) {
+        if (error instanceof RedisAway) this.refusals.set(publication, error);
+        throw error;
+      }
+    });
   }
 }
 

@@ -1,0 +1,175 @@
+import type { RedisAway } from '@streamgate/adapter';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
+import { until } from './candidates.ts';
+import { Client, Node } from './cluster.ts';
+import { HeldAnswers, HeldReads } from './held-reads.ts';
+
+/**
+ * Redis takes what is published, but the answer is not heard in time: the node serves its own sessions
+ * itself, and everybody is to get it once all the same, whoever was there, away, or goes elsewhere.
+ */
+
+let redis: TestRedis;
+let nodes: Node[];
+let clients: Client[];
+
+beforeEach(async () => {
+  redis = await startRedis({ args: ['--appendfsync', 'no'] });
+  [nodes, clients] = [[], []];
+});
+afterEach(async () => {
+  for (const client of clients) client.close();
+  await Promise.all(nodes.map((node) => node.close()));
+  await redis.stop();
+});
+
+async function start(): Promise<Node> {
+  const node = await Node.start('mailbox', { url: redis.url, prefix: 't', timeoutMs: 300 });
+  nodes.push(node);
+  return node;
+}
+
+async function connect(node: Node): Promise<Client> {
+  const client = await Client.connect(node, { rooms: ['room'] });
+  clients.push(client);
+  return client;
+}
+
+const say = (node: Node, number: number) => node.publish(['room'], 'news', number, 0);
+
+/** From here on the node reads nothing back. @param client hears 0 before */
+async function lag(node: Node, client: Client): Promise<HeldReads> {
+  const reads = new HeldReads(node);
+  await say(node, 0);
+  await until(() => client.said.includes(0));
+  return reads;
+}
+
+/** Is refused, though Redis has it. */
+async function sayUnheard(node: Node, number: number): Promise<RedisAway> {
+  const answers = new HeldAnswers(node);
+  const refusal = say(node, number).then(
+    () => Promise.reject(new Error('it was taken')),
+    (error: RedisAway) => error,
+  );
+  await until(() => answers.waiting === 1);
+  const error = await refusal;
+  answers.letAll();
+  return error;
+}
+
+const serve = (node: Node, number: number, refusal: RedisAway) =>
+  node.candidate.locally(node.io, ['room'], ['news', number, 0], refusal);
+
+async function isUp(node: Node): Promise<void> {
+  await until(() => node.candidate.mailbox!.health.up);
+}
+
+test('who was there has it once, who was away gets it on return, here and elsewhere', async () => {
+  const [a, b] = [await start(), await start()];
+  const [there, away, gone, other] = [
+    await connect(a),
+    await connect(a),
+    await connect(a),
+    await connect(b),
+  ];
+  const reads = await lag(a, there);
+  await until(() => [away, gone].every((client) => client.said.length === 1));
+  await away.lose(a);
+  await gone.lose(a);
+  serve(a, 1, await sayUnheard(a, 1));
+  await until(() => there.said.length === 2);
+  reads.letAll();
+  await isUp(a);
+  expect(await away.comeBack(a)).toBe(true);
+  expect(await gone.comeBack(b)).toBe(true);
+  await say(a, 2);
+  for (const client of [there, away, gone, other]) {
+    await until(() => client.said.includes(2));
+    expect(client.said).toEqual([0, 1, 2]);
+  }
+});
+
+test.each(['lives', 'is dead'])(
+  'who goes elsewhere with it has it once, when its node %s',
+  async (how) => {
+    const [a, b] = [await start(), await start()];
+    const client = await connect(a);
+    const reads = await lag(a, client);
+    serve(a, 2, await sayUnheard(a, 2));
+    await until(() => client.said.length === 2);
+    if (how === 'lives') await client.lose(a);
+    else await a.kill();
+    await until(() => client.socket.disconnected);
+    await say(b, 3);
+    const back = client.comeBack(b);
+    reads.letAll();
+    expect(await back).toBe(true);
+    await say(b, 4);
+    await until(() => client.said.includes(4));
+    expect(client.said).toEqual([0, 2, 3, 4]);
+  },
+);
+
+test('what was said to nobody in its place is delivered when it is read back', async () => {
+  const a = await start();
+  const client = await connect(a);
+  const reads = await lag(a, client);
+  await sayUnheard(a, 1);
+  reads.letAll();
+  await isUp(a);
+  await say(a, 2);
+  await until(() => client.said.includes(2));
+  expect(client.said).toEqual([0, 1, 2]);
+});
+
+test('who serves it too late serves nobody', async () => {
+  const a = await start();
+  const client = await connect(a);
+  const reads = await lag(a, client);
+  const refusal = await sayUnheard(a, 1);
+  reads.letAll();
+  await until(() => client.said.includes(1));
+  serve(a, 1, refusal);
+  await isUp(a);
+  await say(a, 2);
+  await until(() => client.said.includes(2));
+  expect(client.said).toEqual([0, 1, 2]);
+});
+
+test('what Redis had taken, but was not read back yet, comes before what it refused', async () => {
+  const [a, b] = [await start(), await start()];
+  const [there, goes] = [await connect(a), await connect(a)];
+  const reads = await lag(a, there);
+  await say(a, 2);
+  serve(a, 3, await sayUnheard(a, 3));
+  await until(() => there.said.length === 3 && goes.said.length === 3);
+  await goes.lose(a);
+  const back = goes.comeBack(b);
+  reads.letAll();
+  expect(await back).toBe(true);
+  await isUp(a);
+  await say(a, 4);
+  for (const client of [there, goes]) {
+    await until(() => client.said.includes(4));
+    expect(client.said).toEqual([0, 2, 3, 4]);
+  }
+});
+
+test('of what was served here nothing is given twice to who comes back here', async () => {
+  const a = await start();
+  const client = await connect(a);
+  const reads = await lag(a, client);
+  serve(a, 2, await sayUnheard(a, 2));
+  await until(() => client.said.length === 2);
+  await client.lose(a);
+  await isUp(a);
+  const back = client.comeBack(a);
+  reads.letAll();
+  expect(await back).toBe(true);
+  await isUp(a);
+  await say(a, 3);
+  await until(() => client.said.includes(3));
+  expect(client.said).toEqual([0, 2, 3]);
+});
