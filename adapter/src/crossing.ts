@@ -1,7 +1,8 @@
-import { RedisAway } from './link.js';
+import { type Arg, RedisAway } from './link.js';
 import { type Draft, KIND, type Message, decodeValue, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
 import type { How, Letter } from './outbox.js';
+import { putPost } from './post-script.js';
 import type { Post } from './posts.js';
 import type { Shard } from './shard.js';
 
@@ -149,10 +150,10 @@ export class Crossing {
     const { joined } = barrier;
     const blob = this.node.blobOf({ kind: KIND.barrier, namespace, ...encodeValue(barrier) });
     const how: How = joined.length > 0 ? `n${joined.length}` : 'n';
-    const count = nodes.length + joined.length;
     shard.outbox.flush();
     // Alone in its entry, so that reading can stop there.
-    const args = [this.node.nodeId, 0, how, count, ...nodes, ...joined, blob];
+    const args: Arg[] = [this.node.nodeId, 0];
+    putPost(args, { how, keys: [...nodes, ...joined], blob });
     await shard.link.run('publish', args);
   }
 

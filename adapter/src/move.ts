@@ -96,9 +96,9 @@ async function moveInSeveral(node: MailboxNode, moving: Moving): Promise<Move | 
   if (!owner || claimed !== nodeId) return undefined;
   const began = performance.now();
   const own = roomKey(namespace, id);
+  const [notice, marker] = messagesOf(node, moving);
   const arrived = await Promise.all(
     shards.all.map((shard) => {
-      const [notice, marker] = messagesOf(node, moving);
       const args = [nodeId, owner, shards.of(own) === shard ? own : '', notice, marker];
       return shard.link.run('arrive', args) as Promise<Arrived | null>;
     }),
@@ -112,7 +112,7 @@ async function moveInSeveral(node: MailboxNode, moving: Moving): Promise<Move | 
   return moveOf(settled, arrived, performance.now() - began);
 }
 
-/** What the node that it was on is told, and what marks the place here. */
+/** What the node that it was on is told, the same in all shards, and what marks the place here. */
 function messagesOf(node: MailboxNode, { namespace, id, pid }: Moving): [Buffer, Buffer] {
   const notice = { kind: KIND.moved, namespace, ...encodeValue({ id, pid }) };
   return [node.blobOf(notice), node.blobOf({ kind: KIND.marker, namespace: '' })];

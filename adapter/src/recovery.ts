@@ -22,6 +22,9 @@ import type { Shard } from './shard.js';
 /** How long it is waited between two looks at what somebody else is to finish first. */
 const AGAIN_MS = 20;
 
+/** Sessions on their way elsewhere that are kept track of. */
+const MOST_NOTICES = 10_000;
+
 /** An earlier session that may be continued. */
 export interface LostSession {
   /** Its Socket.IO id. */
@@ -64,6 +67,9 @@ interface Passage {
 export class Recovery {
   /** Sessions on their way here, and where in each mailbox they were last said to be elsewhere. */
   private readonly arriving = new Map<string, Map<number, EntryId>>();
+
+  /** Of sessions that go elsewhere: how many shards have said so. */
+  private readonly notices = new Map<string, number>();
 
   constructor(
     private readonly node: MailboxNode,
@@ -169,9 +175,28 @@ export class Recovery {
     const left = this.arriving.get(sessionKey(namespace, pid));
     // It may be on its way back already: then that was before.
     if (left) return void left.set(shard, entry);
+    if (!this.isToldByAll(message)) return;
     const socket = this.socketOf(namespace, id);
     if (socket) closeTransport(socket);
     this.node.sessions.moved(sessionKey(namespace, pid));
+  }
+
+  /**
+   * Until the new node has its place in every shard, what is written to a shard meanwhile must go on to
+   * come here.
+   */
+  private isToldByAll({ publisher, number }: Message): boolean {
+    const { length } = this.node.shards.all;
+    if (length === 1) return true;
+    const notice = `${publisher}.${number}`;
+    const count = (this.notices.get(notice) ?? 0) + 1;
+    this.notices.delete(notice);
+    if (count === length) return true;
+    this.notices.set(notice, count);
+    const [oldest] = this.notices.keys();
+    // Of those that come from some shards only, since the others went away.
+    if (this.notices.size > MOST_NOTICES) this.notices.delete(oldest!);
+    return false;
   }
 
   private socketOf(namespace: string, id: string) {
