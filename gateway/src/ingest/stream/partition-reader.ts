@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Redis } from 'ioredis';
 import { GatewayError } from '@streamgate/protocol/errors';
 import { LinkFault, reasonOf, within } from '../../backplane/redis-link.js';
@@ -61,6 +62,7 @@ export class PartitionReader {
    * @throws GatewayError `lease_lost`, `backplane_unavailable`
    */
   async *begin(): AsyncGenerator<{ history: string; entries: Entry[]; deleted: number }> {
+    if (this.redis.status !== 'ready') await this.limited(0, once(this.redis, 'ready'));
     this.epoch++;
     const { stream, group, consumer, leaseKey, historyKey, base } = this.place;
     let from = '0-0';
@@ -117,7 +119,8 @@ export class PartitionReader {
       return await within(extraMs + this.timeoutMs, call);
     } catch (thrown) {
       if (thrown instanceof LinkFault) {
-        this.redis.disconnect(true);
+        // One that is only being made would end for good.
+        if (this.redis.status === 'ready') this.redis.disconnect(true);
         throw unavailable(thrown);
       }
       const isRefused = (thrown as Error).name === 'ReplyError';

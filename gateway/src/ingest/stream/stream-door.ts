@@ -30,9 +30,9 @@ export interface StreamDoorParts {
 }
 
 /** How often leases are renewed and looked at. */
-const TURN_MS = 500;
+const TURN_MS = 250;
 /** A node that was silent for so long is taken for dead, and its partitions are taken over. */
-const LEASE_MS = 3000;
+const LEASE_MS = 2000;
 
 /** A partition that this node executes. */
 interface Held {
