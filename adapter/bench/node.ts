@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { CandidateOptions, Kind } from '../test/candidates.ts';
 import { Node } from '../test/cluster.ts';
 
@@ -20,11 +21,13 @@ export interface Publish {
   perSecond?: number;
 }
 
-export type Order = { publish: Publish } | { heard: number } | { read: true };
+export type Order = { publish: Publish } | { heard: number } | { read: true; collect: boolean };
 
 export interface Reading {
   /** User and system time of the process since its start, garbage collector included. */
   cpuMicros: number;
+  /** After full collections when they were asked for. */
+  heapUsedBytes: number;
 }
 
 export type Told = { url: string } | { published: number } | { reading: Reading };
@@ -41,13 +44,21 @@ process.on('message', (order: Order) => {
   else if ('heard' in order) {
     heard = order.heard;
     goOn();
-  } else {
-    const { user, system } = process.cpuUsage();
-    tell({ reading: { cpuMicros: user + system } });
-  }
+  } else void read(order.collect);
 });
 process.once('disconnect', () => process.exit());
 tell({ url: node.url });
+
+async function read(collect: boolean): Promise<void> {
+  // Finalizers of one collection free what the next one finds.
+  for (let round = 0; collect && round < 4; round++) {
+    globalThis.gc?.();
+    await setImmediate();
+  }
+  const { user, system } = process.cpuUsage();
+  const { heapUsed } = process.memoryUsage();
+  tell({ reading: { cpuMicros: user + system, heapUsedBytes: heapUsed } });
+}
 
 async function publish({ count, rooms, bytes, window, perSecond }: Publish): Promise<void> {
   const text = 'x'.repeat(bytes);

@@ -22,7 +22,7 @@ export class BenchNode {
   }
 
   static async start(start: Start): Promise<BenchNode> {
-    const child = fork(program, [JSON.stringify(start)], { execArgv: [] });
+    const child = fork(program, [JSON.stringify(start)], { execArgv: ['--expose-gc'] });
     children.add(child);
     child.once('exit', () => children.delete(child));
     return new BenchNode(child, (await hears(child, 'url')).url);
@@ -39,8 +39,9 @@ export class BenchNode {
     await hears(this.child, 'published');
   }
 
-  async read(): Promise<Reading> {
-    this.send({ read: true });
+  /** @param collect run the garbage collector first */
+  async read(collect = false): Promise<Reading> {
+    this.send({ read: true, collect });
     return (await hears(this.child, 'reading')).reading;
   }
 

@@ -7,6 +7,7 @@ import {
   clientOf,
   encoderOf,
   findSocket,
+  hasOutgoingListeners,
   isReady,
   rawSocketOf,
   tellOutgoingListeners,
@@ -139,8 +140,8 @@ class Writing {
   }
 
   private toSocket(socket: Socket): void {
-    for (let index = 0; index < this.run.length; index++)
-      tellOutgoingListeners(socket, () => this.decode()[index]!);
+    if (hasOutgoingListeners(socket))
+      for (const packet of this.decode()) tellOutgoingListeners(socket, packet);
     const client = clientOf(socket);
     if (this.head.volatile && !isReady(client)) return;
     const raw = this.frames && rawSocketOf(client);

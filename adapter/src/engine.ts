@@ -97,13 +97,16 @@ export function privateId(socket: Socket): string | undefined {
   return (socket as unknown as { pid?: string }).pid;
 }
 
-export function tellOutgoingListeners(socket: Socket, packet: () => Packet): void {
+export function hasOutgoingListeners(socket: Socket): boolean {
   const { _anyOutgoingListeners: listeners } = socket as unknown as {
     _anyOutgoingListeners?: readonly unknown[];
   };
-  if (!listeners?.length) return;
+  return listeners !== undefined && listeners.length > 0;
+}
+
+export function tellOutgoingListeners(socket: Socket, packet: Packet): void {
   (socket as unknown as { notifyOutgoingListeners(packet: Packet): void }).notifyOutgoingListeners(
-    packet(),
+    packet,
   );
 }
 

@@ -145,7 +145,7 @@ export class Message {
 
 /** Routes that are read again and again, by their bytes. */
 const routes = new Map<string, Route>();
-const MOST_ROUTES = 10_000;
+const MOST_ROUTES = 1000;
 
 function routeOf(bytes: Buffer, begin: number, end: number): Route {
   const name = bytes.toString('latin1', begin, end);

@@ -1,8 +1,10 @@
 import { type Candidate, BenchSession, Cluster, openAll } from '../cluster.ts';
 import type { Run } from '../measure.ts';
+import type { BenchNode } from '../process.ts';
 import { type Row, row } from '../report.ts';
 
 const SESSIONS = 10_000;
+const IDLE = 4000;
 const MORE_ROOMS = 4;
 
 /** What Redis holds for sessions and for rooms; stock keeps neither there, and so nothing to recover. */
@@ -13,7 +15,14 @@ export async function memory(run: Run): Promise<Row[]> {
     mailbox: [await measure('mailbox', count)],
   };
   run.progress(`memory: ${JSON.stringify(measured)}`);
+  const idle = Math.ceil(IDLE * run.scale);
+  const heaps = {
+    streams: [await heapOf('streams', idle)],
+    mailbox: [await heapOf('mailbox', idle)],
+  };
+  run.progress(`heap: ${JSON.stringify(heaps)}`);
   return [
+    row('Heap of an idle session on its node', 'KiB', heaps, 'session'),
     row(
       `Redis memory of a session in a room of its own, at ${count}`,
       'bytes',
@@ -53,4 +62,21 @@ async function measure(kind: Candidate, count: number) {
     room: (own - session) / MORE_ROOMS,
     shared: (shared - session) / MORE_ROOMS,
   };
+}
+
+/** KiB of the node's heap for a session that is in a room of its own. */
+async function heapOf(kind: Candidate, count: number) {
+  const cluster = await Cluster.start(kind, 1);
+  const [node] = cluster.nodes as [BenchNode];
+  const open = async (name: string) => {
+    const all = Array.from({ length: count }, (_, index) => new BenchSession([`${name}:${index}`]));
+    await openAll(all, () => node.url);
+    await cluster.quiet();
+    return (await node.read(true)).heapUsedBytes;
+  };
+  // What the first ones bring with them, compiled code above all, is not theirs.
+  const before = await open('first');
+  const session = ((await open('second')) - before) / count / 1024;
+  await cluster.stop();
+  return { session };
 }
