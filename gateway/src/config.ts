@@ -152,15 +152,14 @@ export function configKey(name: string): string {
     .replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** The known name that shares most pairs of letters with `name` (Sørensen–Dice), when it is near. */
+/** The known name that has most of the pairs of letters of `name`, the first of several, when it is near. */
 function didYouMean(name: string): string {
   const ours = letterPairs(name);
   let best = '';
   let bestLikeness = 0.5;
   for (const known of Object.keys(VARIABLES)) {
     const theirs = letterPairs(known);
-    const common = [...ours].filter((pair) => theirs.has(pair)).length;
-    const likeness = (2 * common) / (ours.size + theirs.size);
+    const likeness = [...ours].filter((pair) => theirs.has(pair)).length / ours.size;
     if (likeness > bestLikeness) [best, bestLikeness] = [known, likeness];
   }
   return best && `, did you mean ${best}?`;
