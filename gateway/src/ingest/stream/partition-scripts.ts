@@ -42,17 +42,18 @@ return most
 
 /**
  * A node's turn: it says that it lives, renews the leases that it holds, takes those that are free
- * while nobody has fewer, and is told which to give up: one while somebody has two fewer, all when it
- * does not take part.
+ * while nobody has fewer or that were free in its turn before, and is told which to give up: one while
+ * somebody has two fewer, all when it does not take part.
  * Keys: nodes, partitions, highest, history. Arguments: node, whether it takes part, ms for which it
  * lives, ms of a lease, token for new leases, how lease keys and streams begin, ms within which
- * writers follow a new number, pairs of partition and token without epoch.
- * Answers the time, history, and lists: lost, taken, to be released; then for each
+ * writers follow a new number, partitions that were free in the turn before (each between commas),
+ * pairs of partition and token without epoch.
+ * Answers the time, history, and lists: lost, taken, to be released, left free; then for each
  * partition executed here number, entries, and ms since the oldest was written.
  */
 const TEND = `${COMMON}
 local nodes, partitions, highest, history = unpack(KEYS)
-local node, takes_part, lives, lasts, token, lease_base, stream_base, lag = unpack(ARGV, 1, 8)
+local node, takes_part, lives, lasts, token, lease_base, stream_base, lag, seen = unpack(ARGV, 1, 9)
 lives, lasts, lag = tonumber(lives), tonumber(lasts), tonumber(lag)
 local now = now_ms()
 redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now)
@@ -88,8 +89,8 @@ while true do
 end
 redis.call('SET', history, told)
 
-local lost, taken, given, held = {}, {}, {}, {}
-for at = 9, #ARGV, 2 do
+local lost, taken, given, held, left = {}, {}, {}, {}, {}
+for at = 10, #ARGV, 2 do
   local index = tonumber(ARGV[at])
   if holds(lease_of(index), ARGV[at + 1]) then
     redis.call('PEXPIRE', lease_of(index), lasts)
@@ -117,24 +118,26 @@ local function fewest()
   end
   return least or 0
 end
-if takes_part == '1' then
-  for _, index in ipairs(free) do
-    if counts[node] <= fewest() then
-      redis.call('SET', lease_of(index), token .. '/0', 'PX', lasts)
-      counts[node] = counts[node] + 1
-      taken[#taken + 1] = index
-    end
+for _, index in ipairs(free) do
+  -- Who has fewest may be busy otherwise.
+  local waits = string.find(seen, ',' .. index .. ',', 1, true)
+  if takes_part == '1' and (waits or counts[node] <= fewest()) then
+    redis.call('SET', lease_of(index), token .. '/0', 'PX', lasts)
+    counts[node] = counts[node] + 1
+    taken[#taken + 1] = index
+  else
+    left[#left + 1] = index
   end
 end
 for _, index in ipairs(held) do
   if takes_part ~= '1' or not is_active[index] then
     given[#given + 1] = index
-  elseif #given == 0 and counts[node] > fewest() + 1 then
+  elseif #free == 0 and #given == 0 and counts[node] > fewest() + 1 then
     given[#given + 1] = index
   end
 end
 
-local answer = { now, told, lost, taken, given }
+local answer = { now, told, lost, taken, given, left }
 for _, index in ipairs(held) do
   local state = is_active[index] or { 0, 0 }
   answer[#answer + 1] = index

@@ -31,13 +31,14 @@ const publish = (partitions: number) =>
 class Sharer {
   readonly held = new Map<number, string>();
   history = '';
+  private free: readonly number[] = [];
   private turns = 0;
 
   constructor(readonly name: string) {}
 
   async turn(takesPart = true): Promise<void> {
     const base = `${this.name}/${++this.turns}`;
-    const [, history, lost, taken, given] = (await runScript(
+    const [, history, lost, taken, given, free] = (await runScript(
       redis,
       'tend',
       [keys.nodes, names.partitions, keys.highest, keys.history],
@@ -50,9 +51,11 @@ class Sharer {
         keys.lease(0).slice(0, -1),
         names.partition(0),
         WRITERS_LAG_MS,
+        `,${this.free.join(',')},`,
         ...[...this.held].flat(),
       ],
-    )) as [number, string, number[], number[], number[]];
+    )) as [number, string, number[], number[], number[], number[]];
+    this.free = free;
     this.history = history;
     for (const index of lost) this.held.delete(index);
     for (const index of taken) this.held.set(index, base);
@@ -92,6 +95,16 @@ test('partitions are shared out evenly as nodes come, die and drain', async () =
   await b.turn(false);
   expect(b.held.size).toBe(0);
   await until([a, c], [4, 3]);
+});
+
+test('what is free does not wait long for a node that is busy', async () => {
+  await publish(3);
+  const a = new Sharer('a');
+  await redis.zadd(keys.nodes, Date.now() + 60_000, 'busy');
+  await a.turn();
+  expect(a.held.size).toBe(1);
+  await a.turn();
+  expect(a.held.size).toBe(3);
 });
 
 test('streams beyond the number are executed until they are empty, also when they fill again', async () => {

@@ -48,6 +48,7 @@ type Turn = [
   lost: number[],
   taken: number[],
   given: number[],
+  free: number[],
   ...lag: number[],
 ];
 
@@ -61,6 +62,8 @@ export class StreamDoor {
   private readonly held = new Map<number, Held>();
   /** By partition: entries, and ms since the oldest was written. */
   private lag = new Map<number, { entries: number; ageMs: number }>();
+  /** Partitions that nobody executed at the last turn. */
+  private free: readonly number[] = [];
   private clockAhead = 0;
   private isPublished = false;
   private timer: NodeJS.Timeout | undefined;
@@ -138,10 +141,12 @@ export class StreamDoor {
         this.keys.lease(0).slice(0, -1),
         this.names.partition(0),
         WRITERS_LAG_MS,
+        `,${this.free.join(',')},`,
         ...owned,
       ],
     );
-    const [now, , lost, taken, given, ...lag] = answer as Turn;
+    const [now, , lost, taken, given, free, ...lag] = answer as Turn;
+    this.free = free;
     this.clockAhead = now - Date.now();
     this.readLag(lag);
     for (const index of lost) this.drop(index);
