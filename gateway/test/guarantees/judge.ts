@@ -13,7 +13,7 @@ export interface Verdict {
   lost: number;
   doubled: number;
   outOfOrder: number;
-  /** The longest time from an entry's XADD to its delivery, in ms, over lives that were not cut off. */
+  /** The longest time from an entry's XADD to its delivery by a node that never stood still, in ms. */
   longestMs: number;
 }
 

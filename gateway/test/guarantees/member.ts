@@ -10,6 +10,8 @@ const AGAIN_MS = 50;
 export interface World {
   /** Where a connect may go now. */
   urls(): readonly string[];
+  /** Whether a node stood still: what it delivers has waited for it. */
+  stoodStill(url: string): boolean;
   began(life: Life): void;
   cameBack(recovered: boolean): void;
   random(): number;
@@ -29,6 +31,7 @@ export class Member {
   private life: Life | undefined;
   private connecting = false;
   private leaving = false;
+  private url = '';
 
   private constructor(world: World, number: number, token: string) {
     this.world = world;
@@ -41,7 +44,8 @@ export class Member {
     });
     this.socket = manager.socket('/', { auth: { token } });
     this.socket.on('numbered', ({ number: nth, at }: Numbered) => {
-      this.life?.received.push({ number: nth, waited: Date.now() - at });
+      const waited = world.stoodStill(this.url) ? 0 : Date.now() - at;
+      this.life?.received.push({ number: nth, waited });
     });
     this.socket.on('disconnect', () => {
       if (!this.leaving && !this.connecting) void this.connect();
@@ -72,6 +76,7 @@ export class Member {
       const url = urls[Math.floor(world.random() * urls.length)];
       if (url === undefined) continue;
       Object.assign(socket.io, { uri: url });
+      this.url = url;
       if (!(await this.try())) continue;
       this.connecting = false;
       // It may be gone again already.

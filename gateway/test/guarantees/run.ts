@@ -37,6 +37,7 @@ export class Running implements World {
   private readonly scenario: Scenario;
   private readonly nodes: TestNode[] = [];
   private readonly stopped = new Set<TestNode>();
+  private readonly stood = new Set<string>();
   private readonly lives: Life[] = [];
   private admin!: Redis;
   private writer!: Writer;
@@ -52,6 +53,7 @@ export class Running implements World {
   }
 
   urls = (): string[] => this.living().map(({ url }) => url);
+  stoodStill = (url: string): boolean => this.stood.has(url);
   began = (life: Life): void => void this.lives.push(life);
   cameBack(recovered: boolean): void {
     this.returns++;
@@ -127,6 +129,7 @@ export class Running implements World {
 
   pauseNode(node: TestNode): void {
     this.stopped.add(node);
+    this.stood.add(node.url);
     node.pause();
   }
 
