@@ -131,11 +131,19 @@ export class Crossing {
         this.bar(shard, nodes, draft, { ...barrier, joined }),
       );
       void Promise.all(barriers).then(
-        () => letter.sent?.(nodes),
-        (error: unknown) => letter.refused?.(error as RedisAway),
+        () => this.tell(() => letter.sent?.(nodes)),
+        (error: unknown) => this.tell(() => letter.refused?.(error as RedisAway)),
       );
     } catch (error) {
-      letter.refused?.(error as RedisAway);
+      this.tell(() => letter.refused?.(error as RedisAway));
+    }
+  }
+
+  private tell(what: () => void): void {
+    try {
+      what();
+    } catch (error) {
+      this.node.emit('fault', error as Error);
     }
   }
 

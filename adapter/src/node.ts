@@ -111,7 +111,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
 
   async serverCount(): Promise<number> {
     try {
-      return (await this.shards.all[0]!.link.run('count', [this.nodeId])) as number;
+      return (await this.shards.anyUp.link.run('count', [this.nodeId])) as number;
     } catch {
       // RedisAway: alone, as far as is known.
       return 1;
@@ -144,7 +144,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
 
   /** An answer to a question of another node's adapter. */
   answer(asker: string, draft: Draft): void {
-    this.tell(this.shards.all.find(({ link }) => link.up) ?? this.shards.all[0]!, asker, draft);
+    this.tell(this.shards.anyUp, asker, draft);
   }
 
   /** A message that only marks a place, or tells a node something, of this node. */

@@ -22,6 +22,11 @@ export class Shards {
     return all.length === 1 ? all[0]! : all[crc32(key) % all.length]!;
   }
 
+  /** For what all of them can do. */
+  get anyUp(): Shard {
+    return this.all.find(({ link }) => link.up) ?? this.all[0]!;
+  }
+
   /** Up only while all are; the reason names the shard where there are several. */
   get health(): Health {
     const { all } = this;
