@@ -35,6 +35,8 @@ export class Listener {
       auth: { token },
       transports: ['websocket'],
       forceNew: true,
+      // A connection that is cut before it is open is noticed by nothing else.
+      timeout: 500,
       reconnectionDelay: 5,
       reconnectionDelayMax: 20,
       ...options,
