@@ -146,7 +146,8 @@ describe.each(BACKPLANES)('the inbox on %s', (backplane) => {
       users.map(async (user, index) => {
         const listener = await listen(user, cutter.url);
         // Some while they are let in, some before, some after, and nothing behind it.
-        if (index % 2) await new Promise((resolve) => listener.socket.io.once('open', resolve));
+        if (index % 2)
+          await new Promise<void>((resolve) => listener.socket.io.once('open', resolve));
         await write(user, 0, 5);
         return listener;
       }),
@@ -255,7 +256,7 @@ describe.each(BACKPLANES)('the inbox on %s', (backplane) => {
     await everything(acker, count);
     // One that is not acknowledged stays, and holds nobody up.
     await eventually(
-      () => redis.zrange('{streamgate}:1:inbox:order:/:acker', 0, -1),
+      () => redis.zrange('{streamgate}:1:inbox:order:/:acker', '0', '-1'),
       (left) => left.length === 1,
       PATIENCE,
     );

@@ -16,7 +16,15 @@ import type { RegistryListener } from '../../../src/backplane/registry.js';
 import { roomKey } from '../../../src/backplane/room-key.js';
 import type { Session } from '../../../src/backplane/session.js';
 import { createStreamsBackplane } from '../../../src/backplane/streams.js';
-import { PACKET, replaceCreateSocket, writePacket } from '../../../src/edge/socket-io-internals.js';
+import {
+  PACKET,
+  type WritePackets,
+  replaceClient,
+  replaceCreateSocket,
+  withWrites,
+  writeEncoded,
+  writePacket,
+} from '../../../src/edge/socket-io-internals.js';
 
 export type Kind = Backplane['kind'];
 
@@ -166,12 +174,13 @@ export async function startNode(options: NodeOptions): Promise<TestNode> {
         got,
         onWrite(listener: () => void) {
           const sockets = [...servers].map((each) => each.of('/').sockets.get(client.socket.id!));
-          const { client: connection } = sockets.find((each) => each !== undefined)!;
-          const write = connection.writeToEngine.bind(connection);
-          connection.writeToEngine = (...args) => {
+          const socket = sockets.find((each) => each !== undefined)!;
+          const { client: connection } = socket;
+          const write = (...args: Parameters<WritePackets>) => {
             listener();
-            write(...args);
+            writeEncoded(connection, ...args);
           };
+          replaceClient(socket, withWrites(connection, write));
         },
         async lose() {
           const { id } = client.socket;
