@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Row, Running } from './run.ts';
@@ -15,6 +15,7 @@ Usage: npm run guarantees -- [--quick] [--only mailbox|streams|pubsub] [--scenar
   --rate N         entries a second (default 1000)
   --seed N         of who comes back when and where (default: of chance, printed)
   --json FILE      where the numbers go (default .cache/guarantees.json)
+  --write          put the tables into docs/guarantees.md
 
 Ends with status 1 when mailbox lost, doubled or disordered anything. Needs redis-server and a build.`;
 
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
     rate: { type: 'string', default: '1000' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     json: { type: 'string', default: '.cache/guarantees.json' },
+    write: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -50,15 +52,30 @@ async function main(): Promise<void> {
     }
     console.log(`\n${table(backplane, rows)}`);
   }
-  console.log(
-    `\nLost, doubled and out of order in lives without \`recovered: false\`; seed ${options.seed}.`,
-  );
+  const caption = `Lost, doubled and out of order in lives without \`recovered: false\`; seed ${options.seed}.`;
+  console.log(`\n${caption}`);
+  if (options.write)
+    await writeDocument(
+      [...tables.map(({ backplane, rows }) => table(backplane, rows)), caption].join('\n\n'),
+    );
   const file = resolve(options.json);
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, `${JSON.stringify({ seed: options.seed, tables }, null, 2)}\n`);
   const ours = tables.find(({ backplane }) => backplane === 'mailbox')?.rows ?? [];
   if (ours.some(({ lost, doubled, outOfOrder, dead }) => lost + doubled + outOfOrder + dead > 0))
     process.exitCode = 1;
+}
+
+/** Replaces what stands between the markers of docs/guarantees.md. */
+async function writeDocument(text: string): Promise<void> {
+  const file = new URL('../../../docs/guarantees.md', import.meta.url);
+  const before = await readFile(file, 'utf8');
+  const markers = /(<!-- guarantees -->\n)[\s\S]*(<!-- \/guarantees -->)/;
+  if (!markers.test(before)) throw new Error('docs/guarantees.md has lost its guarantees markers');
+  await writeFile(
+    file,
+    before.replace(markers, (_, begin, end) => `${begin}\n${text}\n\n${end}`),
+  );
 }
 
 function table(backplane: string, rows: readonly Row[]): string {
