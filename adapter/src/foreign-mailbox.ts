@@ -16,15 +16,19 @@ export class ForeignMailbox {
   private last: Promise<unknown> = Promise.resolve();
   private wanted: { from: EntryId; to: EntryId; done: Promise<boolean> } | undefined;
 
+  /**
+   * @param page reads entries from the one to the other
+   * @param trimmed up to where there are none any more; undefined: the mailbox is gone
+   */
   constructor(
     private readonly page: (from: EntryId, to: EntryId) => Promise<RawEntry[]>,
-    private readonly trimmed: () => Promise<EntryId | null>,
+    private readonly trimmed: () => Promise<EntryId | null | undefined>,
     private readonly maxBytes: number,
   ) {
     this.history = new History(maxBytes);
   }
 
-  /** Resolves when the entries of this part are there; false when they are too many. */
+  /** Resolves when the entries of this part are there; false when they are too many, or gone. */
   load(from: EntryId, to: EntryId): Promise<boolean> {
     if (this.covers(from, to)) return Promise.resolve(true);
     if (this.wanted) {
@@ -56,6 +60,24 @@ export class ForeignMailbox {
 
   private async read(from: EntryId, to: EntryId): Promise<void> {
     if (this.covers(from, to)) return;
+    try {
+      if (await this.readPages(from, to)) return;
+    } catch (error) {
+      this.forget();
+      throw error;
+    }
+    this.forget();
+  }
+
+  /** What was read in part must not be read on, nor be taken for all. */
+  private forget(): void {
+    this.history = new History(this.maxBytes);
+    this.begin = undefined;
+    this.end = undefined;
+  }
+
+  /** @returns false when the mailbox is gone, maybe since the first page */
+  private async readPages(from: EntryId, to: EntryId): Promise<boolean> {
     let history = this.history;
     let next = `(${this.end}`;
     let begin = this.begin;
@@ -66,7 +88,7 @@ export class ForeignMailbox {
       next = from;
       begin = from;
       if (this.end !== undefined && compareIds(this.end, to) > 0) end = this.end;
-    } else if (compareIds(to, this.end) <= 0) return;
+    } else if (compareIds(to, this.end) <= 0) return true;
     for (;;) {
       const entries = await this.page(next, end);
       for (const [id, fields] of entries) add(history, id.toString('latin1'), fields);
@@ -75,10 +97,12 @@ export class ForeignMailbox {
     }
     // What was trimmed away meanwhile was not read.
     const limit = await this.trimmed();
+    if (limit === undefined) return false;
     if (limit !== null && compareIds(limit, begin) > 0) history.dropped = limit;
     this.history = history;
     this.begin = begin;
     this.end = end;
+    return true;
   }
 }
 

@@ -24,7 +24,7 @@ export class Others {
 
   /**
    * Events of another node's mailbox.
-   * @returns undefined when they are too many
+   * @returns undefined when they are too many, or gone
    * @throws RedisAway
    */
   async events(other: string, part: Part, lives: boolean): Promise<Past[] | undefined> {
@@ -48,9 +48,8 @@ export class Others {
   private mailboxFor(other: string): ForeignMailbox {
     let mailbox = this.mailboxes.get(other);
     if (!mailbox) {
-      const { link, trimmedKey } = this.shard;
       const read = (from: EntryId, to: EntryId) => this.page(other, from, to);
-      const trimmed = () => link.call((redis) => redis.hget(trimmedKey, other));
+      const trimmed = () => this.shard.trimmed(other);
       mailbox = new ForeignMailbox(read, trimmed, this.node.settings.mailboxBytes);
       this.mailboxes.set(other, mailbox);
     }

@@ -96,8 +96,15 @@ export class Shard {
     this.others = new Others(node, this);
   }
 
-  get trimmedKey(): string {
-    return `${this.base}trimmed`;
+  /** @returns up to where a mailbox cannot be recovered; undefined when it was cleared away */
+  async trimmed(node: string): Promise<EntryId | null | undefined> {
+    const [limit, known] = await this.link.call((redis) =>
+      Promise.all([
+        redis.hget(`${this.base}trimmed`, node),
+        redis.zscore(`${this.base}nodes`, node),
+      ]),
+    );
+    return known === null ? undefined : limit;
   }
 
   mailboxOf(node: string): string {
