@@ -49,10 +49,14 @@ export class RedisLink {
   private lastError = 'not connected';
   private starting: { resolve(): void; reject(error: Error): void } | undefined;
 
-  /** @param timeoutMs longest time a call may take: then Redis counts as away */
+  /**
+   * @param timeoutMs longest time a call may take: then Redis counts as away
+   * @param connection what it is for, in the log
+   */
   constructor(
     connect: RedisConnect,
     private readonly timeoutMs: number,
+    private readonly connection = 'backplane',
   ) {
     this.redis = connect('command');
     this.accompany(this.redis);
@@ -210,7 +214,7 @@ export class RedisLink {
     };
     this.starting?.resolve();
     if (!changed) return;
-    log.info('Redis is there');
+    log.info({ connection: this.connection }, 'Redis is there');
     this.announce();
   }
 
@@ -222,7 +226,7 @@ export class RedisLink {
       return;
     }
     this.current = { ...this.current, up: false, since: Date.now(), reason };
-    log.warn({ reason }, 'Redis is away');
+    log.warn({ connection: this.connection, reason }, 'Redis is away');
     this.announce();
     void this.probe();
   }
