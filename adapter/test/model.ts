@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { until } from './candidates.ts';
 import { Client, type Node } from './cluster.ts';
+import { HeldAnswers, HeldReads } from './held-reads.ts';
 
 /**
  * What an adapter is to do, said as simply as can be: a session that is in a room when an event is
@@ -62,6 +63,7 @@ class Connect implements Command {
   }
 
   async run(model: Model, real: Real): Promise<void> {
+    await caughtUp(real, this.node);
     model.sessions.set(this.session, { at: this.node, rooms: new Set(this.rooms), owed: [] });
     real.clients.set(
       this.session,
@@ -70,6 +72,11 @@ class Connect implements Command {
   }
 
   toString = () => `${this.session} connects to node ${this.node}, rooms ${this.rooms.join('')}`;
+}
+
+/** Who joins may still receive what was published just before. */
+async function caughtUp(real: Real, node: number): Promise<void> {
+  await real.nodes[node]!.candidate.mailbox?.caughtUp();
 }
 
 class Join implements Command {
@@ -85,8 +92,10 @@ class Join implements Command {
   }
 
   async run(model: Model, real: Real): Promise<void> {
+    const session = model.connected(this.session)!;
+    await caughtUp(real, session.at!);
     await real.clients.get(this.session)!.join(this.room);
-    model.connected(this.session)!.rooms.add(this.room);
+    session.rooms.add(this.room);
   }
 
   toString = () => `${this.session} joins ${this.room}`;
@@ -190,6 +199,41 @@ class Publish implements Command {
         ({ node, rooms, count }) => `node ${node} publishes ${count} to ${rooms.join('') || '*'}`,
       )
       .join(' while ');
+}
+
+/** Redis takes an event, but the connection ends before the node hears of it. */
+class PublishUnheard implements Command {
+  readonly node: number;
+  readonly room: string;
+
+  constructor(node: number, room: string) {
+    [this.node, this.room] = [node, room];
+  }
+
+  check(): boolean {
+    return true;
+  }
+
+  async run(model: Model, real: Real): Promise<void> {
+    const node = real.nodes[this.node]!;
+    const { candidate } = node;
+    await caughtUp(real, this.node);
+    const event = model.events++;
+    for (const session of model.sessions.values())
+      if (session.rooms.has(this.room)) session.owed.push([event]);
+    const [reads, answers] = [new HeldReads(node), new HeldAnswers(node)];
+    const published = node.publish([this.room], 'event', event, 0).catch((refusal: unknown) => {
+      candidate.locally(node.io, [this.room], ['event', event, 0], refusal);
+    });
+    await until(() => answers.waiting === 1);
+    for (const redis of candidate.connections) redis.disconnect(true);
+    await published;
+    answers.letAll();
+    reads.letAll();
+    await until(() => candidate.mailbox!.health.up);
+  }
+
+  toString = () => `node ${this.node} publishes to ${this.room} and does not hear the answer`;
 }
 
 class Lose implements Command {
@@ -312,7 +356,13 @@ export function commands(nodes: number, plain: boolean): fc.Arbitrary<Iterable<C
       fc.tuple(session, node).map((args) => new ComeBack(...args)),
       session.map((one) => new Quit(one)),
       fc.tuple(node, room, room, fc.boolean()).map((args) => new Relocate(...args)),
-      ...(plain ? [] : [node.map((one) => new Kill(one)), joins]),
+      ...(plain
+        ? []
+        : [
+            node.map((one) => new Kill(one)),
+            fc.tuple(node, room).map((args) => new PublishUnheard(...args)),
+            joins,
+          ]),
     ],
     { maxCommands: 40, size: 'max' },
   );

@@ -90,7 +90,8 @@ async function stop(world: Running, ms: number): Promise<void> {
   for (const session of there.slice(0, there.length / 2)) session.lose();
   await pause(ms);
   victim.continue();
-  await pause(2000);
+  // It notices who has gone, and whether it was taken for dead; those who waited for it come back.
+  await pause(4000);
 }
 
 async function during(background: Promise<void>, fault: () => Promise<void>): Promise<void> {
