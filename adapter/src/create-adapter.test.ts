@@ -106,12 +106,26 @@ it('leaves nothing of a dead node and its sessions behind, once the window is ov
   expect(await redis.smembers(`${base}a:/`)).toEqual([survivor.adapter.nodeId]);
 });
 
-it('refuses to run beside a format that it does not know', async () => {
+it('refuses to run beside a format that it does not know, and touches nothing of it', async () => {
   await redis.set(`${base}format`, '2');
   const adapter = createAdapter(redis, { prefix: 'test' });
   ends.push(() => adapter.close());
   await vi.waitUntil(() => adapter.health.reason?.startsWith('FORMAT'));
   await expect(adapter.publish('/', ['news'])).rejects.toThrow(RedisAway);
+  // As a node does that is told anew on every try.
+  await adapter.settled();
+  expect(await adapter.claim('/', 'somebody')).toBeUndefined();
+  expect(await redis.keys('*')).toEqual([`${base}format`]);
+  expect(await redis.get(`${base}format`)).toBe('2');
+});
+
+it('goes on when the other format is gone', async () => {
+  await redis.set(`${base}format`, '2');
+  const adapter = createAdapter(redis, { prefix: 'test' });
+  ends.push(() => adapter.close());
+  await vi.waitUntil(() => adapter.health.reason?.startsWith('FORMAT'));
+  await redis.del(`${base}format`);
+  await vi.waitUntil(() => adapter.health.up, 5000);
 });
 
 it('says that an entry of another format was not delivered, and goes on', async () => {
@@ -150,6 +164,27 @@ it('lets a session that was quiet for longer than entries are kept come back', a
   await vi.waitUntil(() => socket.connected && socket.recovered);
   await b.adapter.publish('/', ['news'], { rooms: ['room'] });
   await vi.waitUntil(() => said.some(([name]) => name === 'news'));
+});
+
+it('is not executed by Redis when its time is over', async () => {
+  const [a, b] = [await start({ timeoutMs: 300 }), await start({ timeoutMs: 300 })];
+  const [here, there] = [await enter(a.url), await enter(b.url)];
+  server.pause();
+  const refusal = await a.adapter
+    .publish('/', ['late'], { rooms: ['room'] })
+    .then(() => undefined)
+    .catch((error: RedisAway) => error);
+  expect(refusal?.outcome).toBe('timeout');
+  a.adapter.deliverLocally('/', ['late'], { rooms: ['room'] }, refusal);
+  server.resume();
+  await up(a.adapter);
+  await up(b.adapter);
+  await a.adapter.publish('/', ['last'], { rooms: ['room'] });
+  const names = ({ said }: { said: unknown[][] }) => said.map(([name]) => name);
+  for (const one of [here, there])
+    await vi.waitUntil(() => one.said.some(([name]) => name === 'last'));
+  expect(names(here)).toEqual(['hello', 'late', 'last']);
+  expect(names(there)).toEqual(['hello', 'last']);
 });
 
 it('reaches sessions that were told to join a room, with all that is said after', async () => {

@@ -154,3 +154,19 @@ test('Redis hears afterwards who was lost while it was away, and since when', as
   const since = Number(await admin.hget(recordOf(client), 'x'));
   expect(Math.abs(since - before)).toBeLessThan(500);
 });
+
+test('a connection that ends while its session is given back costs nothing, on the same server', async () => {
+  const a = await start();
+  const client = await connect(a, { rooms: ['room'] });
+  for (let round = 0; round < 10; round++) {
+    await client.lose();
+    await a.publish(['room'], 'news', round);
+    client.socket.io.once('open', () => setImmediate(() => client.socket.io.engine.close()));
+    await client.comeBack(a).catch(() => undefined);
+    await until(() => client.socket.disconnected);
+    expect(await client.comeBack(a)).toBe(true);
+  }
+  await a.publish(['room'], 'news', 10);
+  await until(() => client.said.includes(10));
+  expect(client.said).toEqual(Array.from({ length: 11 }, (_, round) => round));
+});

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Kind } from '../candidates.ts';
@@ -9,16 +9,17 @@ const help = `Writes numbered events over three node processes while sessions co
 and Redis is restarted and paused; prints what sessions that were told \`recovered: true\` lost, had twice
 or had out of order, and how many were told \`false\`. The same over the stock streams adapter.
 
-Usage: npm run histories -w adapter -- [--quick] [--only mailbox|streams] [--redis N] [--rate N] [--seed N] [--json FILE]
+Usage: npm run histories -w adapter -- [--quick] [--only mailbox|streams] [--redis N] [--rate N] [--seed N] [--json FILE] [--write]
   --quick      fewer faults, half a minute for each adapter
   --only       one adapter instead of both
   --redis N    rooms spread over so many Redis (mailbox; default 1)
   --rate N     events a second, over all nodes (default 3000)
   --seed N     of who comes back when and where (default: of chance, printed)
   --json FILE  where the numbers go (default .cache/histories.json)
+  --write      put the tables into README.md (oxfmt lines them up)
 
 Ends with status 1 when the mailbox adapter lost, doubled or disordered anything.
-A full run takes about five minutes for each adapter and needs redis-server.`;
+A full run takes about four minutes for each adapter and needs redis-server.`;
 
 const { values: options } = parseArgs({
   options: {
@@ -28,6 +29,7 @@ const { values: options } = parseArgs({
     rate: { type: 'string', default: '3000' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     json: { type: 'string', default: '.cache/histories.json' },
+    write: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -52,6 +54,7 @@ async function main(): Promise<void> {
     });
     histories.push(history);
     console.log(`\n${table(history)}\n`);
+    if (options.write) await writeDocument(history);
     for (const fault of history.faults.slice(0, MOST)) console.error(told(fault));
   }
   const file = resolve(options.json);
@@ -90,9 +93,24 @@ function table({ kind, rows, total, seed, seconds }: History): string {
   );
   return [
     `| ${kind} | events | deliveries | returns | told false | because | lost | doubled | out of order |`,
-    '| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |',
+    '| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: |',
     ...cells.map((cell) => `| ${cell} |`),
     '',
     `Lost, doubled and out of order among sessions told \`recovered: true\`; seed ${seed}, ${seconds} s.`,
   ].join('\n');
+}
+
+/** Replaces what stands between the markers of the adapter's page. */
+async function writeDocument(history: History): Promise<void> {
+  const file = new URL('../../README.md', import.meta.url);
+  const name = `histories of ${history.kind}`;
+  const markers = new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*(<!-- /${name} -->)`);
+  const before = await readFile(file, 'utf8');
+  if (!markers.test(before)) throw new Error(`README.md has lost its markers for ${name}`);
+  const date = new Date().toISOString().slice(0, 10);
+  const text = `${table(history).trimEnd()} ${date}.`;
+  await writeFile(
+    file,
+    before.replace(markers, (_, begin, end) => `${begin}\n${text}\n\n${end}`),
+  );
 }
