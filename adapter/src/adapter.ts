@@ -8,7 +8,7 @@ import {
   type Session,
 } from 'socket.io-adapter';
 import type { Packet } from 'socket.io-parser';
-import { encoderOf } from './engine.js';
+import { encoderOf, skipsMiddlewares } from './engine.js';
 import { roomKey, serverKey, targetKeys } from './keys.js';
 import type { RedisAway } from './link.js';
 import { type Draft, KIND, type Message, encodePacket, encodeValue } from './message.js';
@@ -26,6 +26,9 @@ export class MailboxAdapter extends ClusterAdapter {
   private readonly name: string;
   /** The next `serverCount` is of a broadcast with acknowledgements, whose answers come summed up. */
   private answersAsOne = false;
+
+  /** By id: writes what a session missed that is being given back. */
+  private readonly missed = new Map<string, () => void>();
 
   constructor(namespace: Namespace, node: MailboxNode) {
     super(namespace);
@@ -46,6 +49,12 @@ export class MailboxAdapter extends ClusterAdapter {
   }
 
   override addAll(id: string, rooms: Set<string>): Promise<void> {
+    const missed = this.missed.get(id);
+    // Socket.IO makes a session join its own room right before it says that it is connected.
+    if (missed && (this.nsp as Namespace).sockets.has(id)) {
+      this.missed.delete(id);
+      queueMicrotask(missed);
+    }
     const joined = this.node.sessions.joining(this, id, rooms);
     void super.addAll(id, rooms);
     return joined();
@@ -58,6 +67,7 @@ export class MailboxAdapter extends ClusterAdapter {
   }
 
   override delAll(id: string): void {
+    this.missed.delete(id);
     if (!this.sids.has(id)) return;
     const ended = this.node.sessions.ending(this, id);
     super.delAll(id);
@@ -73,7 +83,21 @@ export class MailboxAdapter extends ClusterAdapter {
     const lost = await recovery.claim(this.name, pid);
     const missed = lost && (await recovery.missed(this.name, lost, offset, lost.rooms));
     if (!missed) return null as never;
-    return { sid: lost.id, pid, rooms: [...lost.rooms], data: lost.data, missedPackets: missed };
+    const session = { sid: lost.id, pid, rooms: [...lost.rooms], data: lost.data };
+    return { ...session, missedPackets: this.afterConnect(lost.id, missed) };
+  }
+
+  /**
+   * What comes before the packet that says that a session is back, a client keeps: it would have that
+   * twice if the connection ended in between. Where middleware runs live events may come as early.
+   */
+  private afterConnect(id: string, missed: unknown[][]): unknown[][] {
+    if (!skipsMiddlewares(this.nsp as Namespace)) return missed;
+    const later = {
+      forEach: (write: (args: unknown[]) => void) =>
+        void this.missed.set(id, () => missed.forEach(write)),
+    };
+    return later as unknown as unknown[][];
   }
 
   // Stock awaits Redis before it delivers here; this node delivers when it reads back.

@@ -121,6 +121,16 @@ export function closeTransport(socket: Socket): void {
   conn.close(true);
 }
 
+/** Whether a session that is given back is connected in the same turn. */
+export function skipsMiddlewares(namespace: Namespace): boolean {
+  const { connectionStateRecovery } = (
+    namespace.server as unknown as {
+      opts: { connectionStateRecovery?: { skipMiddlewares?: boolean } };
+    }
+  ).opts;
+  return connectionStateRecovery?.skipMiddlewares === true;
+}
+
 /** Milliseconds for which the server lets sessions be continued; 0: it does not. */
 export function recoveryMs(namespace: Namespace): number {
   const { connectionStateRecovery } = (

@@ -170,3 +170,22 @@ test('a connection that ends while its session is given back costs nothing, on t
   await until(() => client.said.includes(10));
   expect(client.said).toEqual(Array.from({ length: 11 }, (_, round) => round));
 });
+
+test('a client is told that it is back before it is given what it missed', async () => {
+  const [a, b] = [await start(), await start()];
+  const client = await connect(a, { rooms: ['room'] });
+  await client.lose(a);
+  await a.publish(['room'], 'news', 1);
+  const types: number[] = [];
+  client.socket.io.on('packet' as never, ({ type }: { type: number }) => void types.push(type));
+  for (const [round, node] of [a, b].entries()) {
+    if (round > 0) await client.lose(a);
+    types.length = 0;
+    expect(await client.comeBack(node)).toBe(true);
+    await node.publish(['room'], 'news', round + 2);
+    await until(() => client.said.includes(round + 2));
+    // CONNECT, then EVENT.
+    expect(types.slice(0, 2)).toEqual([0, 2]);
+  }
+  expect(client.said).toEqual([1, 2, 3]);
+});
