@@ -2,11 +2,11 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Redis } from 'ioredis';
 import type { Backplane } from './backplane/backplane.js';
-import { holdLua } from './backplane/hold-script.js';
 import { EventsOut } from './backplane/events-out.js';
 import { createMailboxBackplane } from './backplane/mailbox.js';
 import { createMemoryBackplane } from './backplane/memory.js';
 import { createPubsubBackplane } from './backplane/pubsub.js';
+import { registryLua } from './backplane/registry-lua.js';
 import { RedisLink } from './backplane/redis-link.js';
 import { type RedisConnect, redisOptions } from './backplane/redis-options.js';
 import { createStreamsBackplane } from './backplane/streams.js';
@@ -77,7 +77,7 @@ function createRecords(
     return { store, ledger: new MemoryLedger(backplane, windowMs, (kept) => store.append(kept)) };
   }
   const store = new RedisInbox(config, link);
-  const lua = inboxLua(config) + holdLua(config.redisPrefix);
+  const lua = inboxLua(config) + registryLua(config.redisPrefix);
   const together = backplane.together?.bind(backplane);
   return {
     store,
@@ -104,7 +104,9 @@ export function createParts(config: Config): Parts {
   const revocations = new Revocations(backplane);
   const { nodeId } = backplane;
   const serviceRedis =
-    backplane.kind === 'memory' ? undefined : new RedisLink(connect, config.redisTimeoutMs);
+    backplane.kind === 'memory'
+      ? undefined
+      : new RedisLink(connect, config.redisTimeoutMs, 'services');
   const eventsOut = new EventsOut(config, serviceRedis);
   const receipts = serviceRedis && new Receipts(serviceRedis, config.redisPrefix, nodeId);
   const { store, ledger } = createRecords(config, backplane, serviceRedis);

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { REGISTRY_KEYS } from './redis-keys.js';
-import { HOLD_ROOM } from './hold-script.js';
+import { HOLD_ROOM, NOW } from './registry-lua.js';
 import { REVOCATION, REVOCATIONS, REVOKE, SESSIONS } from './revocation-scripts.js';
 
 /**
@@ -10,12 +10,7 @@ import { REVOCATION, REVOCATIONS, REVOKE, SESSIONS } from './revocation-scripts.
 const COMMON = `${REGISTRY_KEYS}
 -- Fields of a user that are no session: =user, =since, =until.
 local FIXED = 3
-
-local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
+${NOW}
 ${REVOCATION}
 -- A session: connected at, node, user as JSON. What is shown: connected at, session, user.
 local function parse(value)

@@ -1,3 +1,5 @@
+import { REVOKE_TOKENS } from './registry-lua.js';
+
 /** What the registry's scripts know of revoked tokens; times in milliseconds since the epoch. */
 export const REVOCATION = `
 local function is_revoked(id, issued)
@@ -7,20 +9,9 @@ local function is_revoked(id, issued)
 end
 `;
 
-/** issued up to, seconds, user ids. What is over is removed, some of it each time. */
-export const REVOKE = `
-local now = now_ms()
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', REVOKED, '-inf', now, 'LIMIT', 0, 1000)) do
-  redis.call('ZREM', REVOKED, id)
-  redis.call('HDEL', REVOKED_ISSUED, id)
-end
-local issued, ends = tonumber(ARGV[1]), now + ARGV[2] * 1000
-for index = 3, #ARGV do
-  local id = ARGV[index]
-  local before = tonumber(redis.call('HGET', REVOKED_ISSUED, id) or 0)
-  redis.call('HSET', REVOKED_ISSUED, id, string.format('%.0f', math.max(issued, before)))
-  redis.call('ZADD', REVOKED, 'GT', ends, id)
-end
+/** issued up to, seconds, user ids. */
+export const REVOKE = `${REVOKE_TOKENS}
+revoke_tokens(ARGV[1], ARGV[2], { unpack(ARGV, 3) })
 return 1
 `;
 

@@ -195,6 +195,28 @@ describe('disconnect', () => {
       { userId: '9', issuedUntil: writtenAt },
     ]);
   });
+
+  test('revokes only when it is done', async () => {
+    const revoke = (user: string, fields: object = {}): CommandInput => ({
+      ...{ action: 'disconnect', users: [user], revoke: 60 },
+      ...fields,
+    });
+    const first = { input: revoke('r1', { id: '1' }), writtenAt: Date.now() };
+    expect(codes(await executor.executeAll([first], TRUSTED))).toEqual(['done']);
+    const later = Date.now() + 5000;
+    const others = [
+      { ...first, writtenAt: later },
+      { input: revoke('r2', { id: '1' }), writtenAt: later },
+      { input: revoke('r3', { ttl: 1 }), writtenAt: Date.now() - 2000 },
+    ];
+    for (const [index, outcome] of ['duplicate', 'idempotency_conflict', 'expired'].entries())
+      expect(codes(await executor.executeAll([others[index]!], TRUSTED))).toEqual([outcome]);
+    await executor.execute(revoke('r4'), TRUSTED);
+    const known = await backplane.registry.revocations();
+    const ours = known.filter(({ userId }) => userId.startsWith('r'));
+    expect(ours.map(({ userId }) => userId).toSorted()).toEqual(['r1', 'r4']);
+    expect(ours.find(({ userId }) => userId === 'r1')?.issuedUntil).toBe(first.writtenAt);
+  });
 });
 
 describe('who may', () => {

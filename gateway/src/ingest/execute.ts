@@ -11,8 +11,8 @@ import {
   type Deed,
   type Ledger,
   type Verdict,
-  holdAll,
   performAll,
+  tellRegistry,
 } from './ledger.js';
 import type { Receipts } from './receipts.js';
 
@@ -94,8 +94,6 @@ export class Executor {
       const counting = Promise.all(plans.map((plan, index) => this.count(plan, items[index]!)));
       // Afterwards a disconnect has left nobody.
       if (items.some(({ input }) => input.action === 'disconnect')) await counting;
-      for (const [index, plan] of plans.entries())
-        if (plan.step === 'act') await this.revoke(plan, items[index]!);
       const verdicts = await this.settle(plans, consumer);
       await counting;
       const outcomes = outcomesOf(plans, verdicts);
@@ -158,11 +156,13 @@ export class Executor {
         const inbox = keepsakeOf(accepted, tagOf(item, consumer), deadline);
         const acts = actsOf(accepted, inbox?.tag, writtenAt, this.parts.config);
         const { relocation: hold } = accepted;
+        const revoke = tokensOf(accepted, writtenAt);
         const deed = {
           ...entry,
           ...(once && { once }),
           acts,
           ...(hold && { hold }),
+          ...(revoke && { revoke }),
           ...(inbox && { inbox }),
         };
         return { step: 'act', accepted, deed };
@@ -193,12 +193,6 @@ export class Executor {
     }
   }
 
-  /** Before any node hears of it: what comes back is refused. Done twice it is as if done once. */
-  private async revoke({ accepted: { command } }: Act, { writtenAt = Date.now() }: Item) {
-    if (command.action !== 'disconnect' || command.revoke === undefined) return;
-    await this.parts.backplane.registry.revoke(command.users, writtenAt, command.revoke);
-  }
-
   /** In the order of the plans, those that are refused left out. */
   private async settle(plans: readonly Plan[], consumer: Consumer | undefined): Promise<Verdict[]> {
     const { backplane, ledger } = this.parts;
@@ -206,7 +200,7 @@ export class Executor {
     if (deeds.length === 0) return [];
     const recorded = deeds.some(({ entry, once, inbox }) => entry ?? once ?? inbox);
     if (recorded) return ledger.settle(deeds, consumer);
-    await holdAll(backplane, deeds);
+    await tellRegistry(backplane, deeds);
     return performAll(backplane, deeds);
   }
 }
@@ -278,6 +272,12 @@ function onceOf({ command }: Accepted): Deed['once'] {
 /** The same for an entry that is executed again, so that an inbox holds it once. */
 function tagOf({ entry }: Item, consumer: Consumer | undefined): string {
   return entry === undefined ? randomUUID() : `${consumer?.stream}/${entry}`;
+}
+
+/** What comes back is refused: the registry knows before any node hears of it. */
+function tokensOf({ command }: Accepted, issuedUntil: number): Deed['revoke'] {
+  if (command.action !== 'disconnect' || command.revoke === undefined) return undefined;
+  return { users: command.users, issuedUntil, seconds: command.revoke };
 }
 
 function keepsakeOf(

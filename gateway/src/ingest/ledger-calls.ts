@@ -11,7 +11,7 @@ export function argumentsOf(
 ): (string | number)[] {
   const { leaseKey = '', token = '', stream = '', group = '' } = consumer ?? {};
   const args: (string | number)[] = [leaseKey, token, stream, group, windowSeconds, deeds.length];
-  for (const { entry = '', once, acts, inbox, hold } of deeds) {
+  for (const { entry = '', once, acts, inbox, hold, revoke } of deeds) {
     args.push(entry, once ? doneKey(once.key) : '', once?.digest ?? '', acts.length);
     if (!inbox) args.push(0);
     else {
@@ -23,6 +23,12 @@ export function argumentsOf(
     else {
       const { users, namespace, room, action } = hold;
       args.push(users.length, namespace, room, action === 'join' ? 1 : 0);
+      for (const user of users) args.push(user);
+    }
+    if (!revoke) args.push(0);
+    else {
+      const { users, issuedUntil, seconds } = revoke;
+      args.push(users.length, issuedUntil, seconds);
       for (const user of users) args.push(user);
     }
   }

@@ -27,7 +27,8 @@ end
  * without a consumer), seconds for which ids are remembered, number of deeds; then for each deed entry,
  * key and digest of its id (empty: none), number of acts, number of users whose inbox keeps it and, if
  * any, namespace, tag, payload, expiry (ms, 0: none) and the users; number of users for whom a room is
- * held and, if any, namespace, room, 1 to hold or 0 to release, and the users.
+ * held and, if any, namespace, room, 1 to hold or 0 to release, and the users;
+ * number of users whose tokens are revoked and, if any, issued up to when, seconds, and the users.
  */
 const HEAD = `${TRIM}
 local position = 0
@@ -71,6 +72,15 @@ local function hold(wanted)
     if wanted then hold_room(namespace, room, held, user) end
   end
 end
+
+-- Takes a deed's part for who is let in.
+local function revoke(wanted)
+  local size = tonumber(take())
+  if size == 0 then return end
+  local issued, seconds, users = take(), take(), {}
+  for index = 1, size do users[index] = take() end
+  if wanted then revoke_tokens(issued, seconds, users) end
+end
 `;
 
 /** Before anything is done: refuses a node that lost its lease, and one whose group somebody destroyed. */
@@ -100,6 +110,7 @@ for _ = 1, count do
   end
   local inboxed = keep(verdict == 'done')
   hold(verdict == 'done')
+  revoke(verdict == 'done')
   if verdict == 'done' then
     for number = act + 1, act + acts do publish(number) end
     if once ~= '' then redis.call('SET', once, digest, 'EX', window) end
@@ -128,6 +139,7 @@ for _ = 1, count do
   answer[#answer + 1] = verdict
   answer[#answer + 1] = keep(verdict == 'done')
   hold(verdict == 'done')
+  revoke(verdict == 'done')
 end
 return answer
 `;
@@ -139,6 +151,7 @@ for _ = 1, count do
   take()
   keep(false)
   hold(false)
+  revoke(false)
   if once ~= '' then redis.call('SET', once, digest, 'EX', window) end
   if entry ~= '' then finished[#finished + 1] = entry end
 end

@@ -11,8 +11,18 @@ export interface Deed {
   readonly acts: readonly Act[];
   /** Held in the registry, or released, before the nodes hear of it. */
   readonly hold?: Relocation;
+  /** Refused from now on, before the nodes hear of it. */
+  readonly revoke?: TokensOf;
   /** Kept for users before it is sent to their sessions. */
   readonly inbox?: Keepsake;
+}
+
+/** Tokens of users, to be refused for a while. */
+export interface TokensOf {
+  readonly users: readonly string[];
+  /** Milliseconds since the epoch: those issued up to then. */
+  readonly issuedUntil: number;
+  readonly seconds: number;
 }
 
 /** An event for the inboxes of users. */
@@ -90,7 +100,7 @@ export class MemoryLedger implements Ledger {
     // Recorded first, so that nobody passes meanwhile.
     if (once) this.done.set(once.key, once.digest);
     const inboxed = inbox ? this.keep(inbox) : 0;
-    await holdAll(this.backplane, [deed]);
+    await tellRegistry(this.backplane, [deed]);
     const [verdict] = await performAll(this.backplane, [deed]);
     if (verdict instanceof GatewayError) {
       if (once) this.done.delete(once.key);
@@ -100,11 +110,16 @@ export class MemoryLedger implements Ledger {
   }
 }
 
-/** In order: a join and a leave of one room do not commute. @throws GatewayError `backplane_unavailable` */
-export async function holdAll({ registry }: Backplane, deeds: readonly Deed[]): Promise<void> {
-  for (const { hold } of deeds)
+/**
+ * Holds, releases and revokes. In order: a join and a leave of one room do not commute.
+ * @throws GatewayError `backplane_unavailable`
+ */
+export async function tellRegistry({ registry }: Backplane, deeds: readonly Deed[]): Promise<void> {
+  for (const { hold, revoke } of deeds) {
     if (hold?.action === 'join') await registry.hold(hold.namespace, hold.users, hold.room);
     else if (hold) await registry.release(hold.namespace, hold.users, hold.room);
+    if (revoke) await registry.revoke(revoke.users, revoke.issuedUntil, revoke.seconds);
+  }
 }
 
 /** Deeds of which nothing is recorded: their acts in order, through the backplane's own methods. */

@@ -11,7 +11,7 @@ import { createStreamsBackplane } from '../backplane/streams.js';
 import { readConfig } from '../config.js';
 import { log } from '../ops/log.js';
 import { inboxBase } from '../inbox/inbox-keys.js';
-import { holdLua } from '../backplane/hold-script.js';
+import { registryLua } from '../backplane/registry-lua.js';
 import { inboxLua } from '../inbox/inbox-scripts.js';
 import type { Consumer, Deed, Ledger } from './ledger.js';
 import { ScriptLedger } from './script-ledger.js';
@@ -59,13 +59,13 @@ describe.each(['mailbox', 'streams'] as const)('the ledger on %s', (kind) => {
         ? new ScriptLedger(
             { together: (acts, guard) => backplane.together!(acts, guard) },
             config,
-            inboxLua(config) + holdLua(config.redisPrefix),
+            inboxLua(config) + registryLua(config.redisPrefix),
           )
         : new TwoStepLedger(
             backplane,
             link,
             config,
-            inboxLua(config) + holdLua(config.redisPrefix),
+            inboxLua(config) + registryLua(config.redisPrefix),
           );
     alice = await hub.connect({ id: 'alice' });
   });
@@ -132,6 +132,33 @@ describe.each(['mailbox', 'streams'] as const)('the ledger on %s', (kind) => {
     expect(await held()).toEqual([]);
     await ledger.settle([late], consumer);
     expect(await held()).toEqual(['quiz']);
+  });
+
+  test('revokes once, and neither what is refused nor for a node that lost its lease', async () => {
+    const { registry } = hub.backplane;
+    const now = Date.now();
+    const revoke = (userId: string, issuedUntil = now) => ({
+      revoke: { users: [userId], issuedUntil, seconds: 60 },
+      acts: [emit(0)],
+    });
+    const revoked = async () =>
+      (await registry.revocations()).map(({ userId, issuedUntil }) => [userId, issuedUntil]);
+    const once = { key: 'r', digest: 'x' };
+    await ledger.settle([{ once, ...revoke('bob') }, { acts: [emit(1)] }]);
+    expect(await revoked()).toEqual([['bob', now]]);
+    // Later: what was issued since must not be refused by it.
+    await ledger.settle([{ once, ...revoke('bob', now + 5000) }]);
+    await ledger.settle([{ once: { ...once, digest: 'y' }, ...revoke('carol') }]);
+    const [entry] = await written(1);
+    const late = { entry: entry!, ...revoke('dave') };
+    const paused = { ...consumer, token: 'b/1' };
+    await expect(ledger.settle([late], paused)).rejects.toMatchObject({ code: 'lease_lost' });
+    expect(await revoked()).toEqual([['bob', now]]);
+    await ledger.settle([late], consumer);
+    expect((await revoked()).toSorted()).toEqual([
+      ['bob', now],
+      ['dave', now],
+    ]);
   });
 
   test('acknowledges what it did, a duplicate too, and takes it off the stream', async () => {

@@ -14,7 +14,7 @@ export class ScriptLedger implements Ledger {
   private readonly keys: ReturnType<typeof ingestKeys>;
   private readonly lua: string;
 
-  /** @param lua defines `inbox_append` and `hold_room` */
+  /** @param lua defines `inbox_append`, `hold_room` and `revoke_tokens` */
   constructor(
     private readonly backplane: Required<Pick<Backplane, 'together'>>,
     private readonly config: Pick<Config, 'redisPrefix' | 'idempotencySeconds'>,

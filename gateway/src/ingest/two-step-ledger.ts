@@ -17,7 +17,7 @@ type Step = 'begin' | 'end';
 export class TwoStepLedger implements Ledger {
   private readonly keys: ReturnType<typeof ingestKeys>;
 
-  /** @param lua defines `inbox_append` and `hold_room` */
+  /** @param lua defines `inbox_append`, `hold_room` and `revoke_tokens` */
   constructor(
     private readonly backplane: Backplane,
     private readonly link: RedisLink,
