@@ -71,6 +71,7 @@ export class Link {
   private attempts = 0;
   /** Calls that have not been answered, in order. */
   private open = new Set<(error: RedisAway) => void>();
+  private settled = 0;
   private reviving = false;
   private answeredAt = Date.now();
   private timer: NodeJS.Timeout | undefined;
@@ -287,6 +288,8 @@ export class Link {
       const settle = () => {
         clearTimeout(timer);
         this.open.delete(giveUp);
+        // As with the letters in `Outbox`.
+        if (++this.settled % 64 === 0) this.open = new Set(this.open);
       };
       const giveUp = (error: Error) => {
         settle();

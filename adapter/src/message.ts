@@ -144,7 +144,7 @@ export class Message {
 }
 
 /** Routes that are read again and again, by their bytes. */
-const routes = new Map<string, Route>();
+let routes = new Map<string, Route>();
 const MOST_ROUTES = 1000;
 
 function routeOf(bytes: Buffer, begin: number, end: number): Route {
@@ -155,7 +155,7 @@ function routeOf(bytes: Buffer, begin: number, end: number): Route {
   const namespace = readText(reading);
   const rooms = readTexts(reading);
   route = { namespace, rooms, except: readTexts(reading), keys: targetKeys(namespace, rooms) };
-  if (routes.size === MOST_ROUTES) routes.clear();
+  if (routes.size === MOST_ROUTES) routes = new Map();
   routes.set(name, route);
   return route;
 }

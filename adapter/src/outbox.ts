@@ -50,7 +50,8 @@ export class Outbox {
   private queue: Item[] = [];
   private scheduled = false;
   /** Sent: not answered yet, or not read back yet. */
-  private readonly flights = new Map<number, Letter>();
+  private flights = new Map<number, Letter>();
+  private calls = 0;
   /** The changes sent last. */
   private applied = Promise.resolve();
 
@@ -145,6 +146,18 @@ export class Outbox {
     } else fault = new RedisAway('unavailable', 'Redis is away');
     // What comes after its time is not executed, and a connection that ends says nothing.
     const until = wasUp && fault?.message !== 'LATE' ? Number(args[1]) : undefined;
+    this.settle(letters, answer, fault, until);
+    // The tables that a Map has grown out of refer to those that it grew into: were it used on and on,
+    // each letter that outlives a collection would keep all that come later, until the next full one.
+    if (++this.calls % 16 === 0 && this.flights.size < 1024) this.flights = new Map(this.flights);
+  }
+
+  private settle(
+    letters: readonly Letter[],
+    answer: [isHere: number, asked: string[][]] | undefined,
+    fault: RedisAway | undefined,
+    until: number | undefined,
+  ): void {
     let question = 0;
     for (const letter of letters) {
       const nodes = isAsked(letter) ? answer?.[1][question++] : undefined;
