@@ -49,12 +49,9 @@ export class MailboxAdapter extends ClusterAdapter {
   }
 
   override addAll(id: string, rooms: Set<string>): Promise<void> {
-    const missed = this.missed.get(id);
     // Socket.IO makes a session join its own room right before it says that it is connected.
-    if (missed && (this.nsp as Namespace).sockets.has(id)) {
-      this.missed.delete(id);
-      queueMicrotask(missed);
-    }
+    if (this.missed.has(id) && (this.nsp as Namespace).sockets.has(id))
+      queueMicrotask(() => this.giveMissed(id));
     const joined = this.node.sessions.joining(this, id, rooms);
     void super.addAll(id, rooms);
     return joined();
@@ -85,6 +82,13 @@ export class MailboxAdapter extends ClusterAdapter {
     if (!missed) return null as never;
     const session = { sid: lost.id, pid, rooms: [...lost.rooms], data: lost.data };
     return { ...session, missedPackets: this.afterConnect(lost.id, missed) };
+  }
+
+  /** Writes what a session missed, if that was not done yet. */
+  giveMissed(id: string): void {
+    const missed = this.missed.get(id);
+    this.missed.delete(id);
+    missed?.();
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Socket as NetSocket } from 'node:net';
 import type { Namespace, Socket } from 'socket.io';
-import type { Adapter } from 'socket.io-adapter';
 import type { Packet } from 'socket.io-parser';
+import type { MailboxAdapter } from './adapter.js';
 import {
   type WriteOptions,
   clientOf,
@@ -89,7 +89,7 @@ class Writing {
   private failure: Error | undefined;
 
   constructor(
-    private readonly adapter: Adapter,
+    private readonly adapter: MailboxAdapter,
     private readonly run: readonly Event[],
     private readonly corked: NetSocket[] | undefined,
   ) {
@@ -132,6 +132,7 @@ class Writing {
     const socket = findSocket(this.namespace, id);
     if (!socket) return;
     try {
+      if (!socket.connected) this.adapter.giveMissed(id);
       this.toSocket(socket);
     } catch (error) {
       // A listener of one session must not keep the others from what they are sent.
