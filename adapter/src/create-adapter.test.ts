@@ -204,3 +204,19 @@ it('needs nothing of a room that nobody has joined after all', async () => {
   await a.adapter.publish('/', ['news'], { rooms: ['room'] });
   await vi.waitUntil(async () => (await redis.exists(`${base}r:/,nobody`)) === 0);
 });
+
+it('connects again with clients that have given up', async () => {
+  const clients: Redis[] = [];
+  const make = () => {
+    const client = new Redis(server.url, { retryStrategy: null });
+    clients.push(client);
+    return client;
+  };
+  const adapter = createAdapter(make, { prefix: 'test' });
+  ends.push(() => adapter.close());
+  await up(adapter);
+  await server.kill();
+  await vi.waitUntil(() => clients.every(({ status }) => status === 'end'), { interval: 1 });
+  await server.restart();
+  await up(adapter);
+});

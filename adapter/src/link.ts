@@ -98,6 +98,8 @@ export class Link {
         if (redis === this.command) this.setAway(this.lastError);
         else this.awaitReader();
       });
+      // Where it was to connect to could not be found out.
+      redis.on('end', () => this.connectAgain(redis));
       redis.on('ready', () => {
         this.lastError = 'connection lost';
         void this.revive();
@@ -227,6 +229,18 @@ export class Link {
     this.reconnectIfStuck();
     this.attempts++;
     this.retry();
+  }
+
+  private connectAgain(redis: Redis): void {
+    const timer = setTimeout(
+      () => {
+        // When it fails it says `end` again.
+        if (!this.closed)
+          redis.connect().catch((error: Error) => (this.lastError = reasonOf(error)));
+      },
+      backoff(this.attempts + 1),
+    );
+    timer.unref();
   }
 
   private goElsewhere(reason: string): void {
