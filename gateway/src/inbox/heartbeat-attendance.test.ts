@@ -54,6 +54,8 @@ function scene() {
     done,
     /** A tagged event comes live while the session is held. */
     comes: (tag: string) => kept.push(tag),
+    /** And while it is not. */
+    isSent: (tag: string) => wants(tag),
     answer: async (found: Page | undefined) => {
       await vi.waitUntil(() => looks.length > 0);
       looks.shift()!(found);
@@ -102,6 +104,25 @@ test('what came by both ways is sent once, and the client knows that it is behin
   expect(done).toEqual([]);
   beat();
   expect(done).toEqual(['proven', { tags: ['a', 'b', 'c'] }]);
+});
+
+test('what comes live long after it was in the inbox is not given back as missed either', async () => {
+  const { attendance, done, answer, catchUp, beat, isSent } = scene();
+  attendance.opened();
+  await answer(page('a'));
+  await catchUp();
+  expect(isSent('a')).toBe(false);
+  expect(isSent('b')).toBe(true);
+  done.length = 0;
+  beat();
+  beat();
+  expect(done.splice(0)).toEqual([['inbox-delivered', { events: 0 }, 'offset'], { tags: ['a'] }]);
+  expect(isSent('a')).toBe(false);
+  beat();
+  expect(done).toEqual([]);
+  beat();
+  expect(done).toEqual(['proven']);
+  expect(isSent('a')).toBe(true);
 });
 
 test('listens to heartbeats only while something is to be proven', async () => {

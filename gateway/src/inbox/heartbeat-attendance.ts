@@ -16,6 +16,8 @@ export class HeartbeatAttendance extends Attendance {
   private stop: (() => void) | undefined;
   /** Tags of what was sent out of the inbox: when the same comes live it is not sent again. */
   private given: Set<string> | undefined;
+  /** Something of it came live since the client was told where it stands. */
+  private repeated = false;
   /** What comes live is sent at once. */
   private live = false;
 
@@ -59,7 +61,7 @@ export class HeartbeatAttendance extends Attendance {
     const given = (this.given ??= new Set());
     const offset = desk.offset(session);
     this.live = false;
-    session.hold((tag) => !given.has(tag));
+    session.hold((tag) => this.isNew(tag));
     for (;;) {
       const page = await desk.look(session, this.after);
       if (!session.connected) return;
@@ -76,9 +78,14 @@ export class HeartbeatAttendance extends Attendance {
     await desk.caughtUp();
     if (!session.connected) return;
     this.live = true;
-    for (const tag of session.sift((each) => !given.has(each))) this.note(tag);
+    for (const tag of session.sift((each) => this.isNew(each))) this.note(tag);
     this.tellDelivered(given.size);
-    this.note(DRAINED);
+  }
+
+  private isNew(tag: string): boolean {
+    const known = this.given?.has(tag) ?? false;
+    this.repeated ||= known;
+    return !known;
   }
 
   /**
@@ -89,6 +96,15 @@ export class HeartbeatAttendance extends Attendance {
     const offset = this.desk.offset(this.session);
     const data = ['inbox-delivered', { events }];
     void this.session.deliver([offset === undefined ? data : [...data, offset]]);
+    this.repeated = false;
+    this.note(DRAINED);
+  }
+
+  /** All that was sent out of the inbox has arrived. */
+  private drained(): void {
+    // Where sending follows keeping, an event may come live long after it was found in the inbox.
+    if (this.repeated) this.tellDelivered(0);
+    else this.goLive();
   }
 
   /** Tagged events are in the inbox, and sent from there in their order when it can be asked. */
@@ -112,7 +128,7 @@ export class HeartbeatAttendance extends Attendance {
   private beat(): void {
     const tags: string[] = [];
     for (const sent of this.proof!.beat()) {
-      if (sent === DRAINED) this.goLive();
+      if (sent === DRAINED) this.drained();
       else if (typeof sent === 'string') tags.push(sent);
       else this.desk.take(this.session, sent);
     }

@@ -23,6 +23,7 @@ export class Listener {
   readonly sessions: number[][] = [];
   /** How often a session was continued. */
   continued = 0;
+  heartbeats = 0;
 
   /** @param heard of each event, with its ack if there is one */
   constructor(
@@ -50,6 +51,7 @@ export class Listener {
       onconnect(id, pid);
     };
     Object.assign(this.socket, { onconnect: counted });
+    this.socket.io.on('ping', () => this.heartbeats++);
     this.socket.on('kept', ({ n }: { n: number }, ...rest: unknown[]) => {
       this.sessions.at(-1)!.push(n);
       const ack = rest.at(-1);
