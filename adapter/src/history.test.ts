@@ -57,4 +57,21 @@ describe('a history', () => {
     expect(found(small, { a: undefined }, START, '999-0')).toHaveLength(1);
     expect(small.dropped).toBe('299-0');
   });
+
+  it('keeps an entry, and lets it go, whole', () => {
+    const { length } = event('00', ['a']);
+    const many = new History(length * 640);
+    for (let entry = 1; entry <= 100; entry++)
+      for (let index = 0; index < 25; index++)
+        many.add({ id: `${entry}-0`, index, message: event(`${index}`.padStart(2, '0'), ['a']) });
+    const first = Number.parseInt(many.dropped!, 10) + 1;
+    expect(found(many, { a: undefined }, START, '999-0')).toHaveLength((101 - first) * 25);
+    const after = { id: `${first}-0`, index: 22 };
+    expect(found(many, { a: undefined }, after, `${first + 1}-0`).slice(0, 4)).toEqual([
+      '23',
+      '24',
+      '00',
+      '01',
+    ]);
+  });
 });
