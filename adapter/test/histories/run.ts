@@ -144,7 +144,8 @@ export class Running implements World {
   /** Everybody connected, and nothing under way. */
   private async settle(): Promise<void> {
     const nodes = this.nodes();
-    await until(() => this.sessions.every(({ connected }) => connected), 60_000);
+    const areBack = () => this.sessions.every(({ connected }) => connected);
+    await until(areBack, 60_000).catch(() => this.plan.progress('not everybody is back'));
     await Promise.all(nodes.map((node) => node.stopWriting()));
     let before = -1;
     let quiet = performance.now();
