@@ -54,7 +54,8 @@ async function main(): Promise<void> {
     });
     histories.push(history);
     console.log(`\n${table(history)}\n`);
-    if (options.write) await writeDocument(history);
+    // The tables are of one Redis.
+    if (options.write && options.redis === '1') await writeDocument(history);
     for (const fault of history.faults.slice(0, MOST)) console.error(told(fault));
   }
   const file = resolve(options.json);
