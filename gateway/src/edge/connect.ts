@@ -11,6 +11,7 @@ import { metrics } from '../ops/metrics.js';
 import type { Presence } from '../presence/presence.js';
 import type { Rooms } from '../rooms/rooms.js';
 import { closeConnection } from './close-connection.js';
+import { Entrants } from './entrants.js';
 import { presentedToken } from './presented-token.js';
 import { type SessionHooks, SessionSocket } from './session-socket.js';
 import {
@@ -26,9 +27,6 @@ import {
 } from './socket-io-internals.js';
 import type { TokenVerifier } from './tokens.js';
 import { writeTogether } from './write-together.js';
-
-/** CONNECT packets that one connection may send: a namespace each, and a few refusals. */
-const MAX_CONNECTS = 16;
 
 /** 120 bits, which base64url shows without padding. */
 const ID_BYTES = 15;
@@ -62,9 +60,7 @@ export class Connect {
   private readonly parts: ConnectParts;
   private readonly refusals = new WeakMap<Socket, GatewayError>();
   private readonly arrivals = new WeakMap<Socket, Arrival>();
-  private readonly attempts = new WeakMap<Client, number>();
-  /** Clients whose CONNECT is being decided, by namespace. */
-  private readonly deciding = new Map<string, Set<Client>>();
+  readonly entrants = new Entrants();
 
   constructor(parts: ConnectParts) {
     this.parts = parts;
@@ -77,15 +73,15 @@ export class Connect {
     namespace.use((socket, next) => {
       const refusal = this.refusals.get(socket);
       if (refusal && !this.parts.config.authErrorEvent) {
-        this.decided(socket);
-        return next(connectError(refusal, connectionOf(socket.client).protocol));
+        next(connectError(refusal, connectionOf(socket.client).protocol));
+        return this.decided(socket);
       }
       // A continued session is in its rooms for the backplane already, and must not miss a tick.
       const settled = refusal || socket.recovered ? undefined : this.parts.backplane.settled();
       if (settled) void settled.then(() => this.proceed(socket as SessionSocket, next));
       else {
-        this.decided(socket);
         next();
+        this.decided(socket);
       }
     });
     namespace.on('connection', (socket) => {
@@ -101,13 +97,13 @@ export class Connect {
       this.parts.presence
         .depart(session, false)
         .catch((err: unknown) => log.error({ err, session: session.id }, 'cannot unregister'));
-    this.decided(session);
     next();
+    this.decided(session);
   }
 
-  /** The client may ask for this namespace again: from here on Socket.IO knows what became of it. */
-  private decided(socket: Socket): void {
-    this.deciding.get(socket.nsp.name)?.delete(socket.client);
+  /** The client may ask for this namespace again: Socket.IO knows what became of it, after one tick. */
+  private decided({ nsp, client }: Socket): void {
+    process.nextTick(() => this.entrants.left(nsp.name, client));
   }
 
   private async create(
@@ -118,24 +114,14 @@ export class Connect {
   ): Promise<Socket> {
     const connection = connectionOf(client);
     try {
-      if (!this.mayConnect(client, namespace.name)) connection.close();
+      if (!this.entrants.enter(namespace.name, client)) connection.close();
       if (refuse !== undefined) throw new GatewayError(refuse);
       const principal = await this.authenticate(client, auth);
+      this.entrants.named(namespace.name, client, principal.userId);
       return await this.admit(namespace, client, auth, principal);
     } catch (thrown) {
       return this.refuse(namespace, client, auth, toGatewayError(thrown));
     }
-  }
-
-  /** A client asks once at a time for each namespace, and not without end. */
-  private mayConnect(client: Client, namespace: string): boolean {
-    const attempts = (this.attempts.get(client) ?? 0) + 1;
-    this.attempts.set(client, attempts);
-    let deciding = this.deciding.get(namespace);
-    if (!deciding) this.deciding.set(namespace, (deciding = new Set()));
-    if (attempts > MAX_CONNECTS || deciding.has(client)) return false;
-    deciding.add(client);
-    return true;
   }
 
   private refuse(
@@ -262,6 +248,7 @@ export class Connect {
   private open(session: SessionSocket): void {
     const { backplane, presence, opened } = this.parts;
     const { principal, recovered, namespace, id } = session;
+    const ending = this.entrants.endingOf(namespace, session.client);
     const arrival = this.arrivals.get(session);
     this.arrivals.delete(session);
     const user = userOf(principal);
@@ -282,6 +269,7 @@ export class Connect {
     log.info({ user: user.id, session: id, namespace, recovered }, 'connect');
     opened(session);
     if (!session.dormant) presence.announceArrival(namespace, principal, arrival);
+    if (ending) session.close(...ending);
   }
 
   /** Registers and announces a session that a version 2 client opened by itself, when it speaks. */

@@ -74,7 +74,7 @@ export class Sessions implements SessionHooks {
   install(root: Namespace, chat: Namespace): void {
     this.connect.install(root);
     this.connect.install(chat, 'chat_disabled');
-    closeWhenTold(this.parts.backplane, [root, chat]);
+    closeWhenTold(this.parts.backplane, [root, chat], this.connect.entrants);
   }
 
   /** Resolves when all ended sessions are unregistered. */

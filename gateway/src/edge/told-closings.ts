@@ -2,22 +2,27 @@ import type { Namespace } from 'socket.io';
 import { userRoom } from '@streamgate/protocol/rooms';
 import type { Backplane } from '../backplane/backplane.js';
 import { roomKey } from '../backplane/room-key.js';
+import { issuedAt } from '../presence/revocations.js';
+import type { Entrants } from './entrants.js';
 import { SessionSocket } from './session-socket.js';
 
 /** Ends sessions of this node when a service, or the registry, says so. */
 export function closeWhenTold(
   backplane: Pick<Backplane, 'onNotice' | 'registry'>,
   namespaces: readonly Namespace[],
+  entrants: Entrants,
 ): void {
   const named = (name: string) => namespaces.filter((namespace) => namespace.name === name);
   backplane.onNotice((namespace, _to, body) => {
     if (body.kind === 'disconnect') {
       const { users, code, reason } = body;
-      for (const session of sessionsOf(named(namespace), users))
-        session.close('service', { ...(code && { code }), ...(reason && { message: reason }) });
+      const said = { ...(code && { code }), ...(reason && { message: reason }) };
+      for (const session of sessionsOf(named(namespace), users)) session.close('service', said);
+      entrants.close(namespace, users, ['service', said]);
     } else if (body.kind === 'revoked') {
       // What its users have in other namespaces came with the same tokens.
-      for (const session of sessionsOf(namespaces, body.users)) session.close('revoked');
+      for (const session of sessionsOf(namespaces, body.users))
+        if ((issuedAt(session.principal) ?? 0) <= body.issuedUntil) session.close('revoked');
     }
   });
   backplane.registry.listen({

@@ -7,7 +7,7 @@ import {
 } from '@streamgate/protocol/commands';
 import { GatewayError } from '@streamgate/protocol/errors';
 import { type Principal, hasRole } from '@streamgate/protocol/principal';
-import { RoomName, userRoom } from '@streamgate/protocol/rooms';
+import { RoomName } from '@streamgate/protocol/rooms';
 import { streamNames } from '@streamgate/protocol/stream';
 import type { Act, Relocation } from '../backplane/backplane.js';
 import type { Config } from '../config.js';
@@ -127,7 +127,8 @@ export function actsOf(
       ...(code !== undefined && { code }),
       ...(reason !== undefined && { reason }),
     } as const;
-    return [{ namespace, to: users.map(userRoom), body }, ...revocationOf(accepted, writtenAt)];
+    // To all nodes: a session that is being opened has no rooms yet that its node is known by.
+    return [{ namespace, to: 'nodes', body }, ...revocationOf(accepted, writtenAt)];
   }
   if (command.action !== 'emit') return moves;
   const { to, except, event, args, volatile } = command;

@@ -179,7 +179,7 @@ describe('disconnect', () => {
     const input: CommandInput = { action: 'disconnect', users: ['9'], code: 'c', revoke: 60 };
     await executor.executeAll([{ input, writtenAt, entry: '1-0' }], TRUSTED, consumer);
     expect(ledger.deeds[0]!.acts).toEqual([
-      { namespace: '/', to: ['user:9'], body: { kind: 'disconnect', users: ['9'], code: 'c' } },
+      { namespace: '/', to: 'nodes', body: { kind: 'disconnect', users: ['9'], code: 'c' } },
       {
         namespace: '/',
         to: 'nodes',
