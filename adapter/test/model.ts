@@ -218,7 +218,7 @@ class PublishUnheard implements Command {
     const node = real.nodes[this.node]!;
     const { candidate } = node;
     await caughtUp(real, this.node);
-    const event = model.events++;
+    const event = model.event([this.room]);
     for (const session of model.sessions.values())
       if (session.rooms.has(this.room)) session.owed.push([event]);
     const [reads, answers] = [new HeldReads(node), new HeldAnswers(node)];
