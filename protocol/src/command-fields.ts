@@ -28,11 +28,15 @@ export type CommandField = (typeof COMMAND_FIELDS)[number];
 export type CommandFields = { [F in CommandField]?: unknown };
 
 const KNOWN: ReadonlySet<string> = new Set(COMMAND_FIELDS);
+/** Fields that say something of an event, and nothing of the other actions. */
+const OF_EVENTS = ['except', 'event', 'durable', 'volatile'] as const;
 
 /**
- * Translates, no more: what the values may be is for `parseCommand` to say.
- * @throws GatewayError `unknown_field`, `unknown_action`, `invalid_to` for a join, leave or
- *   disconnect to other than users, `invalid_payload` for what is no object
+ * Translates, no more: what the values may be is for `parseCommand` to say. Nothing is passed over,
+ * or a misspelt field would be lost.
+ * @throws GatewayError `unknown_field` (of `data` too, where the action says what it holds),
+ *   `unknown_action`, `invalid_to` for a join, leave or disconnect to other than users,
+ *   `invalid_payload` for what is no object
  */
 export function commandOfFields(fields: unknown): CommandInput {
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
@@ -63,17 +67,12 @@ export function commandOfFields(fields: unknown): CommandInput {
       } as CommandInput;
     case 'join':
     case 'leave':
-      return { ...rest, action, users: usersOf(to), room: objectOf(data)['room'] } as CommandInput;
+      withoutEvent(fields);
+      return { ...rest, action, users: usersOf(to), ...detailsOf(data, ['room']) } as CommandInput;
     case 'disconnect': {
-      const { reason, code, revoke } = objectOf(data);
-      return {
-        ...rest,
-        action,
-        users: usersOf(to),
-        ...(reason !== undefined && { reason }),
-        ...(code !== undefined && { code }),
-        ...(revoke !== undefined && { revoke }),
-      } as CommandInput;
+      withoutEvent(fields);
+      const details = detailsOf(data, ['reason', 'code', 'revoke']);
+      return { ...rest, action, users: usersOf(to), ...details } as CommandInput;
     }
     default:
       throw new GatewayError('unknown_action');
@@ -118,8 +117,23 @@ function flagOf(value: unknown): unknown {
   return value === 0 || value === '0' ? false : value;
 }
 
-function objectOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+/** @throws GatewayError `unknown_field` */
+function withoutEvent(fields: CommandFields): void {
+  const name = OF_EVENTS.find((field) => fields[field] !== undefined);
+  if (name !== undefined) throw new GatewayError('unknown_field', `${name}: only events have it`);
+}
+
+/**
+ * What an action's `data` says; absent it says nothing.
+ * @throws GatewayError `unknown_field`, `invalid_payload` for what is no object
+ */
+function detailsOf(data: unknown = {}, names: readonly string[]): Record<string, unknown> {
+  if (typeof data !== 'object' || data === null || Array.isArray(data))
+    throw new GatewayError('invalid_payload', 'data is a JSON object');
+  const given = Object.entries(data).filter(([, value]) => value !== undefined);
+  if (!given.every(([name]) => names.includes(name)))
+    throw new GatewayError('unknown_field', `data has ${names.join(', ')}`);
+  return Object.fromEntries(given);
 }
 
 function usersOf(to: unknown): string[] {

@@ -28,6 +28,7 @@ const EXACT: [string, unknown][] = [
 
 const REFUSED: [string, CommandFields & Record<string, unknown>][] = [
   ['unknown_field', { to: 'user:alice', event: 'x', colour: 'red' }],
+  ['unknown_field', { action: 'disconnect', to: 'user:alice', data: { revok: 60 } }],
   ['unknown_action', { action: 'fly', to: 'user:alice' }],
   ['unknown_namespace', { nsp: '/other', to: 'user:alice', event: 'x' }],
   ['reserved_event', { to: 'user:alice', event: 'disconnecting' }],
