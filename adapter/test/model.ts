@@ -148,6 +148,8 @@ class Relocate implements Command {
     await (this.joins
       ? (adapter.addSockets(to, [this.room]) as unknown)
       : (adapter.delSockets(to, [this.room]) as unknown));
+    // A node that dies before it has read of it has not done it.
+    for (const index of real.nodes.keys()) await caughtUp(real, index);
     for (const { rooms } of model.sessions.values())
       if (rooms.has(this.of) && this.joins) rooms.add(this.room);
       else if (rooms.has(this.of)) rooms.delete(this.room);
