@@ -8,9 +8,10 @@ import { type Script, scriptOf } from './scripts.js';
 /** What decides in Redis over messages that are sent together. */
 export interface Guard {
   /**
-   * The body of a function. `publish(i)` sends the i-th message (from 1, each once), `args` holds the
-   * arguments as texts, `redis.call` is as ever. Of an error reply that it returns nothing is sent;
-   * what it wrote itself stays: it looks first and writes then. One of few texts: each is kept.
+   * The body of a function. `publish(i)` takes the i-th message (from 1, each once), `send()` writes
+   * into the mailboxes what was taken; it is called at the end too. `args` holds the arguments as texts,
+   * `redis.call` is as ever. Of an error reply that it returns nothing more is sent; what was written
+   * stays: it looks first, sends then and records at last. One of few texts: each is kept.
    */
   readonly lua: string;
   readonly args: readonly Arg[];
@@ -61,6 +62,11 @@ for number = 1, tonumber(ARGV[2]) do
 end
 for at = index, #ARGV do args[#args + 1] = ARGV[at] end
 local function publish(number) post(messages[number]) end
+local write = send
+local function send()
+  write()
+  entries, posted = {}, {}
+end
 local function guard()
 ${lua}
 end

@@ -125,7 +125,7 @@ export interface Backplane {
    * Several acts and what is to be recorded of them, as one script: all of it or nothing, and
    * nothing between. Only on a backplane that can.
    * @param acts 64 at most, and better not more than 256 KB of them
-   * @param guard Lua that may call `publish(i)` for the i-th act (from 1), `redis.call`, and read
+   * @param guard Lua that may call `publish(i)` for the i-th act (from 1), `send()`, `redis.call`, and read
    *   `args`
    * @returns what the guard returned
    * @throws GatewayError `backplane_unavailable`: the outcome is not known

@@ -80,11 +80,19 @@ describe('several commands', () => {
     expect(codes(first)).toEqual(['done', 'duplicate', 'idempotency_conflict', 'done']);
     expect(ledger.deeds.map(({ entry, acts }) => [entry, acts.length])).toEqual([
       ['1-0', 1],
-      ['2-0', 0],
+      ['2-0', 1],
+      ['3-0', 1],
       ['4-0', 1],
     ]);
     const second = await executor.executeAll(items, TRUSTED, consumer);
     expect(codes(second)).toEqual(['duplicate', 'duplicate', 'idempotency_conflict', 'duplicate']);
+    // What was done decides, not what stands before it in the batch.
+    const mixed = [items[2]!, items[2]!, items[0]!];
+    expect(codes(await executor.executeAll(mixed, TRUSTED, consumer))).toEqual([
+      'idempotency_conflict',
+      'idempotency_conflict',
+      'duplicate',
+    ]);
   });
 
   test('the same however it came: its trace and its receipt make no difference', async () => {
@@ -170,6 +178,24 @@ describe('durable', () => {
     for (let n = 0; n < 2; n += 1) await executor.execute(emit({ durable: true }), TRUSTED);
     const tags = ledger.deeds.map(({ inbox }) => inbox?.tag);
     expect(new Set(tags).size).toBe(2);
+  });
+});
+
+describe('what Kafka may bring again', () => {
+  const kafka = { door: 'kafka' } as const;
+
+  test('keeps its tag', async () => {
+    const items = [{ input: emit({ durable: true }), tag: 'commands/0/7' }];
+    for (let n = 0; n < 2; n += 1) await executor.executeAll(items, kafka);
+    expect(ledger.deeds.map(({ inbox, entry }) => [inbox?.tag, entry])).toEqual([
+      ['commands/0/7', undefined],
+      ['commands/0/7', undefined],
+    ]);
+  });
+
+  test('goes to the ledger also without an id, in one step where it can', async () => {
+    await executor.executeAll([{ input: emit() }, { input: emit() }], kafka);
+    expect(ledger.deeds).toHaveLength(2);
   });
 });
 

@@ -25,6 +25,8 @@ export interface Item {
   readonly writtenAt?: number;
   /** Id of its entry, at the stream door: acknowledged together with acting. */
   readonly entry?: string;
+  /** Names it in inboxes, when it may come again: they hold it once. Absent: by its entry, or made up. */
+  readonly tag?: string;
   /** Whether the outcome should say how many sessions were addressed, which costs a question. */
   readonly wantSessions?: boolean;
 }
@@ -41,7 +43,6 @@ export interface ExecutorParts {
 type Plan =
   | { readonly step: 'refused'; readonly error: GatewayError }
   | { readonly step: 'expired'; readonly deed: Deed }
-  | { readonly step: 'same'; readonly as: number; readonly deed: Deed }
   | Act;
 
 interface Act {
@@ -64,7 +65,7 @@ export class Executor {
     try {
       this.accepted(input, caller);
     } catch (thrown) {
-      throw counted(toGatewayError(thrown));
+      throw counted(toGatewayError(thrown), caller.door);
     }
   }
 
@@ -92,18 +93,24 @@ export class Executor {
     const plans = this.plan(items, caller, consumer);
     try {
       const counting = Promise.all(plans.map((plan, index) => this.count(plan, items[index]!)));
-      // Afterwards a disconnect has left nobody.
-      if (items.some(({ input }) => input.action === 'disconnect')) await counting;
-      const verdicts = await this.settle(plans, consumer);
+      const { writesReceipts = false } = this.parts.ledger;
+      const isAsked = ({ action, receipt }: CommandInput) =>
+        // Afterwards a disconnect has left nobody; and the ledger writes how many they were.
+        action === 'disconnect' || (writesReceipts && receipt !== undefined);
+      if (items.some(({ input }) => isAsked(input))) await counting;
+      const deeds = plans.map((plan, index) => this.deedOf(plan, items[index]!));
+      const verdicts = await this.settle(deeds, caller, consumer);
       await counting;
       const outcomes = outcomesOf(plans, verdicts);
       for (const outcome of outcomes)
-        if (outcome instanceof GatewayError) counted(outcome);
-        else metrics.commands.add(outcome.outcome);
-      await this.parts.receipts?.write(items, outcomes);
+        if (outcome instanceof GatewayError) counted(outcome, caller.door);
+        else metrics.commands.add(caller.door, outcome.outcome);
+      const isUnwritten = (_: unknown, index: number) =>
+        outcomes[index] instanceof GatewayError || !deeds[index]?.report;
+      await this.parts.receipts?.write(items.filter(isUnwritten), outcomes.filter(isUnwritten));
       return outcomes;
     } catch (thrown) {
-      throw counted(toGatewayError(thrown));
+      throw counted(toGatewayError(thrown), caller.door);
     }
   }
 
@@ -118,6 +125,7 @@ export class Executor {
   ): Promise<(Outcome | GatewayError)[]> {
     const outcomes: (Outcome | GatewayError)[] = [];
     let failure: GatewayError | undefined;
+    for (const input of inputs) if (input instanceof GatewayError) counted(input, caller.door);
     for (const step of steps(inputs)) {
       try {
         if (failure) throw failure;
@@ -136,8 +144,7 @@ export class Executor {
   }
 
   private plan(items: readonly Item[], caller: Caller, consumer: Consumer | undefined): Plan[] {
-    const seen = new Map<string, { index: number; digest: string }>();
-    return items.map((item, index) => {
+    return items.map((item) => {
       try {
         const accepted = this.accepted(item.input, caller);
         const { command } = accepted;
@@ -147,12 +154,6 @@ export class Executor {
         if (deadline !== undefined && deadline <= Date.now())
           return { step: 'expired', deed: { ...entry, acts: [] } };
         const once = onceOf(accepted);
-        const before = once && seen.get(once.key);
-        if (once && !before) seen.set(once.key, { index, digest: once.digest });
-        else if (before)
-          return before.digest === once.digest
-            ? { step: 'same', as: before.index, deed: { ...entry, acts: [] } }
-            : { step: 'refused', error: new GatewayError('idempotency_conflict') };
         const inbox = keepsakeOf(accepted, tagOf(item, consumer), deadline);
         const acts = actsOf(accepted, inbox?.tag, writtenAt, this.parts.config);
         const { relocation: hold } = accepted;
@@ -193,13 +194,31 @@ export class Executor {
     }
   }
 
+  /** With its receipt, where the ledger writes it; undefined: refused. */
+  private deedOf(plan: Plan, item: Item): Deed | undefined {
+    if (plan.step === 'refused') return undefined;
+    const { ledger, receipts } = this.parts;
+    if (!ledger.writesReceipts) return plan.deed;
+    const [outcome, sessions] =
+      plan.step === 'act' ? (['done', plan.sessions] as const) : (['expired', undefined] as const);
+    const report = receipts?.reportOf(item, outcome, sessions);
+    return report ? { ...plan.deed, report } : plan.deed;
+  }
+
   /** In the order of the plans, those that are refused left out. */
-  private async settle(plans: readonly Plan[], consumer: Consumer | undefined): Promise<Verdict[]> {
+  private async settle(
+    planned: readonly (Deed | undefined)[],
+    { door }: Caller,
+    consumer: Consumer | undefined,
+  ): Promise<Verdict[]> {
     const { backplane, ledger } = this.parts;
-    const deeds = plans.flatMap((plan) => (plan.step === 'refused' ? [] : [plan.deed]));
+    const deeds = planned.filter((deed) => deed !== undefined);
     if (deeds.length === 0) return [];
-    const recorded = deeds.some(({ entry, once, inbox }) => entry ?? once ?? inbox);
-    if (recorded) return ledger.settle(deeds, consumer);
+    const recorded = deeds.some(
+      ({ entry, once, inbox, report }) => entry ?? once ?? inbox ?? report,
+    );
+    // What fails at Kafka's door is tried again: the ledger does nothing of what follows it before.
+    if (recorded || door === 'kafka') return ledger.settle(deeds, consumer);
     await tellRegistry(backplane, deeds);
     return performAll(backplane, deeds);
   }
@@ -214,10 +233,9 @@ function outcomesOf(plans: readonly Plan[], verdicts: readonly Verdict[]) {
       continue;
     }
     const verdict = verdicts[next++]!;
-    if (plan.step === 'expired') outcomes.push({ outcome: 'expired', inboxed: 0 });
-    else if (plan.step === 'same') {
-      const first = outcomes[plan.as]!;
-      outcomes.push(first instanceof GatewayError ? first : { outcome: 'duplicate', inboxed: 0 });
+    if (plan.step === 'expired') {
+      const failed = verdict instanceof GatewayError;
+      outcomes.push(failed ? verdict : { outcome: 'expired', inboxed: 0 });
     } else if (verdict instanceof GatewayError) outcomes.push(verdict);
     else if (verdict.outcome === 'duplicate') outcomes.push({ ...verdict, inboxed: 0 });
     else {
@@ -233,8 +251,8 @@ function isPassing(outcome: Outcome | GatewayError): boolean {
   return outcome instanceof GatewayError && outcome.retryable;
 }
 
-function counted(error: GatewayError): GatewayError {
-  metrics.commands.add(error.code);
+function counted(error: GatewayError, door: Caller['door']): GatewayError {
+  metrics.commands.add(door, error.code);
   if (error.code === 'internal') log.error({ err: error.cause }, 'a command failed');
   return error;
 }
@@ -270,8 +288,8 @@ function onceOf({ command }: Accepted): Deed['once'] {
 }
 
 /** The same for an entry that is executed again, so that an inbox holds it once. */
-function tagOf({ entry }: Item, consumer: Consumer | undefined): string {
-  return entry === undefined ? randomUUID() : `${consumer?.stream}/${entry}`;
+function tagOf({ entry, tag }: Item, consumer: Consumer | undefined): string {
+  return entry === undefined ? (tag ?? randomUUID()) : `${consumer?.stream}/${entry}`;
 }
 
 /** What comes back is refused: the registry knows before any node hears of it. */

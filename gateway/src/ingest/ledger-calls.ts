@@ -1,6 +1,60 @@
-import { GatewayError } from '@streamgate/protocol/errors';
+import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
 import { metrics } from '../ops/metrics.js';
-import type { Consumer, Deed } from './ledger.js';
+import type { Consumer, Deed, Verdict } from './ledger.js';
+
+/** Acts of one call, and deeds. */
+const CALL_MAX = 64;
+/** Users of one call, unless a single deed has more: each costs Redis some 50 microseconds. */
+const USERS_MAX = 1000;
+
+/**
+ * Settles as many at once as one call takes. After a failure that passes nothing is begun: what is tried
+ * again must not come behind what followed it.
+ * @throws what `settle` throws: with a consumer, whose pending entries tell what was done, or of the first
+ */
+export async function inParts(
+  deeds: readonly Deed[],
+  consumer: Consumer | undefined,
+  settle: (part: readonly Deed[]) => Promise<Verdict[]>,
+): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  let failure: GatewayError | undefined;
+  for (const part of partsOf(deeds)) {
+    try {
+      verdicts.push(...(await settle(part)));
+    } catch (thrown) {
+      // Nobody else remembers what was done before it.
+      if (consumer || verdicts.length === 0) throw thrown;
+      failure = toGatewayError(thrown);
+    }
+    failure ??= verdicts.find((each) => each instanceof GatewayError && each.retryable) as
+      | GatewayError
+      | undefined;
+    if (failure) break;
+  }
+  while (failure && verdicts.length < deeds.length) verdicts.push(failure);
+  return verdicts;
+}
+
+function* partsOf(deeds: readonly Deed[]): Generator<Deed[]> {
+  let part: Deed[] = [];
+  let acts = 0;
+  let users = 0;
+  for (const deed of deeds) {
+    const { inbox, hold, revoke } = deed;
+    const named = [inbox, hold, revoke].reduce((sum, each) => sum + (each?.users.length ?? 0), 0);
+    acts += deed.acts.length;
+    users += named;
+    if (part.length > 0 && (part.length === CALL_MAX || acts > CALL_MAX || users > USERS_MAX)) {
+      yield part;
+      part = [];
+      acts = deed.acts.length;
+      users = named;
+    }
+    part.push(deed);
+  }
+  if (part.length > 0) yield part;
+}
 
 /** Deeds -> the arguments that `ledger-scripts.ts` describes. */
 export function argumentsOf(
@@ -11,7 +65,7 @@ export function argumentsOf(
 ): (string | number)[] {
   const { leaseKey = '', token = '', stream = '', group = '' } = consumer ?? {};
   const args: (string | number)[] = [leaseKey, token, stream, group, windowSeconds, deeds.length];
-  for (const { entry = '', once, acts, inbox, hold, revoke } of deeds) {
+  for (const { entry = '', once, acts, inbox, hold, revoke, report } of deeds) {
     args.push(entry, once ? doneKey(once.key) : '', once?.digest ?? '', acts.length);
     if (!inbox) args.push(0);
     else {
@@ -31,6 +85,11 @@ export function argumentsOf(
       args.push(users.length, issuedUntil, seconds);
       for (const user of users) args.push(user);
     }
+    if (!report) args.push('');
+    else {
+      const { stream: receipts, outcome, sessions = '', fields } = report;
+      args.push(receipts, outcome, sessions, fields.length, ...fields);
+    }
   }
   return args;
 }
@@ -45,8 +104,9 @@ export interface Said {
 export function saidIn(answer: unknown): Said[] {
   if (answer === 'lost') throw new GatewayError('lease_lost');
   if (answer === 'no group') throw new GatewayError('backplane_unavailable');
-  const [dropped, ...flat] = answer as [number, ...(Said['verdict'] | number)[]];
+  const [dropped, unwritten, ...flat] = answer as [number, number, ...(Said['verdict'] | number)[]];
   if (dropped > 0) metrics.inboxDropped.add('', dropped);
+  if (unwritten > 0) metrics.receiptsLost.add('', unwritten);
   return Array.from({ length: flat.length / 2 }, (_, index) => ({
     verdict: flat[2 * index] as Said['verdict'],
     inboxed: flat[2 * index + 1] as number,

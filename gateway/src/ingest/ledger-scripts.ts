@@ -1,3 +1,5 @@
+import { RECEIPTS_EXPIRE_SECONDS, RECEIPTS_KEPT } from './receipts.js';
+
 /**
  * Defines `trim(stream, group)`: takes off the stream what was given out and acknowledged, up to the
  * first that was not. So the first entry of a stream is the oldest that was not executed.
@@ -28,7 +30,9 @@ end
  * key and digest of its id (empty: none), number of acts, number of users whose inbox keeps it and, if
  * any, namespace, tag, payload, expiry (ms, 0: none) and the users; number of users for whom a room is
  * held and, if any, namespace, room, 1 to hold or 0 to release, and the users;
- * number of users whose tokens are revoked and, if any, issued up to when, seconds, and the users.
+ * number of users whose tokens are revoked and, if any, issued up to when, seconds, and the users;
+ * stream of its receipt (empty: none) and, if any, outcome when it is done, sessions (empty: not known),
+ * number of further names and texts, and these.
  */
 const HEAD = `${TRIM}
 local position = 0
@@ -38,8 +42,23 @@ local function take()
 end
 local lease, token, stream, group = take(), take(), take(), take()
 local window, count = take(), tonumber(take())
-local answer = { 0 }
-local finished = {}
+local answer = { 0, 0 }
+local finished, recorded = {}, {}
+
+-- Whether it was done under this key, before or in this call.
+local function judge(once, digest)
+  if once == '' then return 'done' end
+  local known = recorded[once] or redis.call('GET', once)
+  if not known then
+    recorded[once] = digest
+    return 'done'
+  end
+  return known == digest and 'duplicate' or 'conflict'
+end
+
+local function record()
+  for once, digest in pairs(recorded) do redis.call('SET', once, digest, 'EX', window) end
+end
 
 local function acknowledge()
   if #finished == 0 then return end
@@ -81,6 +100,34 @@ local function revoke(wanted)
   for index = 1, size do users[index] = take() end
   if wanted then revoke_tokens(issued, seconds, users) end
 end
+
+-- Takes a deed's receipt; returns it as far as it is known, or nothing.
+local function report()
+  local receipts = take()
+  if receipts == '' then return end
+  local outcome, sessions, fields = take(), take(), {}
+  for index = 1, tonumber(take()) do fields[index] = take() end
+  return { stream = receipts, outcome = outcome, sessions = sessions, fields = fields }
+end
+
+-- What is in conflict is refused: whoever refuses it writes its receipt.
+local function write(receipt, verdict, inboxed)
+  if not receipt or verdict == 'conflict' then return end
+  local fields, done = receipt.fields, verdict == 'done'
+  local function add(name, text)
+    fields[#fields + 1] = name
+    fields[#fields + 1] = text
+  end
+  add('outcome', done and receipt.outcome or verdict)
+  if done and receipt.sessions ~= '' then add('sessions', receipt.sessions) end
+  add('inboxed', done and inboxed or 0)
+  local id = redis.pcall('XADD', receipt.stream, 'MAXLEN', '~', ${RECEIPTS_KEPT}, '*', unpack(fields))
+  if type(id) == 'table' then
+    answer[2] = answer[2] + 1
+  else
+    redis.call('EXPIRE', receipt.stream, ${RECEIPTS_EXPIRE_SECONDS})
+  end
+end
 `;
 
 /** Before anything is done: refuses a node that lost its lease, and one whose group somebody destroyed. */
@@ -92,35 +139,34 @@ end
 `;
 
 /**
- * All in one: for each deed looks whether it was done, publishes, keeps, records, acknowledges.
- * Answers `lost`, `no group`, or the number of events that fell out of inboxes and for each deed what became of
- * it and in how many inboxes it lies: `done`, `duplicate` or `conflict`. What is in conflict is not
- * acknowledged.
+ * All in one: for each deed looks whether it was done, publishes, keeps, records, acknowledges. It sends
+ * before it records: an error leaves nothing recorded or acknowledged. What cannot be written as a receipt
+ * is counted and stops nothing.
+ * Answers `lost`, `no group`, or the number of events that fell out of inboxes, the number of receipts that
+ * could not be written, and for each deed what became of it and in how many inboxes it lies: `done`,
+ * `duplicate` or `conflict`. What is in conflict is not acknowledged.
  */
 export const SETTLE = `${HEAD}${FENCE}
-local act = 0
-for _ = 1, count do
+local act, receipts = 0, {}
+for deed = 1, count do
   local entry, once, digest, acts = take(), take(), take(), tonumber(take())
-  local known = once ~= '' and redis.call('GET', once)
-  local verdict = 'done'
-  if known and known ~= digest then
-    verdict = 'conflict'
-  elseif known then
-    verdict = 'duplicate'
-  end
+  local verdict = judge(once, digest)
   local inboxed = keep(verdict == 'done')
   hold(verdict == 'done')
   revoke(verdict == 'done')
+  receipts[deed] = report()
   if verdict == 'done' then
     for number = act + 1, act + acts do publish(number) end
-    if once ~= '' then redis.call('SET', once, digest, 'EX', window) end
   end
   if entry ~= '' and verdict ~= 'conflict' then finished[#finished + 1] = entry end
   act = act + acts
   answer[#answer + 1] = verdict
   answer[#answer + 1] = inboxed
 end
+send()
+record()
 acknowledge()
+for deed = 1, count do write(receipts[deed], answer[2 * deed + 1], answer[2 * deed + 2]) end
 return answer
 `;
 
@@ -129,17 +175,12 @@ export const BEGIN = `${HEAD}${FENCE}
 for _ = 1, count do
   local entry, once, digest = take(), take(), take()
   take()
-  local known = once ~= '' and redis.call('GET', once)
-  local verdict = 'done'
-  if known and known ~= digest then
-    verdict = 'conflict'
-  elseif known then
-    verdict = 'duplicate'
-  end
+  local verdict = judge(once, digest)
   answer[#answer + 1] = verdict
   answer[#answer + 1] = keep(verdict == 'done')
   hold(verdict == 'done')
   revoke(verdict == 'done')
+  report()
 end
 return answer
 `;
@@ -152,9 +193,11 @@ for _ = 1, count do
   keep(false)
   hold(false)
   revoke(false)
-  if once ~= '' then redis.call('SET', once, digest, 'EX', window) end
+  report()
+  if once ~= '' then recorded[once] = digest end
   if entry ~= '' then finished[#finished + 1] = entry end
 end
+record()
 acknowledge()
 return answer
 `;

@@ -15,6 +15,19 @@ export interface Deed {
   readonly revoke?: TokensOf;
   /** Kept for users before it is sent to their sessions. */
   readonly inbox?: Keepsake;
+  /** Written in the step that records, by a ledger that writes receipts. */
+  readonly report?: Report;
+}
+
+/** The receipt of a deed, as far as it is known before; one that is refused has none of this kind. */
+export interface Report {
+  readonly stream: string;
+  /** What it says when the deed is done. */
+  readonly outcome: 'done' | 'expired';
+  /** Sessions that were addressed, when they were counted. */
+  readonly sessions?: number;
+  /** Names and texts, alternately. */
+  readonly fields: readonly string[];
 }
 
 /** Tokens of users, to be refused for a while. */
@@ -57,6 +70,8 @@ export type Verdict =
  * only there acting and recording can be one step.
  */
 export interface Ledger {
+  /** Whether it writes the receipts of what it does: they are not lost with its answer then. */
+  readonly writesReceipts?: boolean;
   /**
    * In order; a verdict for each deed.
    * @throws GatewayError for all of them: `lease_lost` (nothing was done), `backplane_unavailable`

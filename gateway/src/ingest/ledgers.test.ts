@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { GatewayError } from '@streamgate/protocol/errors';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Hub, type Guest } from '../../test/sessions.js';
 import { eventually } from '../../test/client.js';
@@ -181,6 +182,33 @@ describe.each(['mailbox', 'streams'] as const)('the ledger on %s', (kind) => {
     const pending = await redis.xpending(STREAM, 'streamgate');
     expect(pending.slice(0, 3)).toEqual([1, three, three]);
     expect(await redis.xlen(STREAM)).toBe(2);
+    expect(await heard(1)).toEqual([1]);
+  });
+
+  test('decides what is the same, and what is in conflict, by what was done', async () => {
+    const once = { key: 'k', digest: 'x' };
+    const other = { ...once, digest: 'y' };
+    const verdicts = async (...deeds: Deed[]) =>
+      (await ledger.settle(deeds, consumer)).map((each) =>
+        each instanceof GatewayError ? each.code : each.outcome,
+      );
+    const [one, two, three, four, five] = await written(5);
+    expect(
+      await verdicts(
+        { entry: one!, once, acts: [emit(1)] },
+        { entry: two!, once, acts: [emit(1)] },
+      ),
+    ).toEqual(['done', 'duplicate']);
+    // Each differs from the one before it: only what was done counts.
+    expect(
+      await verdicts(
+        { entry: three!, once: other, acts: [emit(2)] },
+        { entry: four!, once: other, acts: [emit(2)] },
+        { entry: five!, once, acts: [emit(1)] },
+      ),
+    ).toEqual(['idempotency_conflict', 'idempotency_conflict', 'duplicate']);
+    const pending = await redis.xpending(STREAM, 'streamgate');
+    expect(pending.slice(0, 3)).toEqual([2, three, four]);
     expect(await heard(1)).toEqual([1]);
   });
 

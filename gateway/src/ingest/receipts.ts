@@ -5,11 +5,12 @@ import type { RedisLink } from '../backplane/redis-link.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
 import { isReceiptStream } from './accept.js';
+import type { Report } from './ledger.js';
 
 /** Receipts that a stream keeps, roughly. */
-const KEPT = 1000;
+export const RECEIPTS_KEPT = 1000;
 /** A stream that nobody's receipts are written to any more goes away. */
-const EXPIRES_SECONDS = 3600;
+export const RECEIPTS_EXPIRE_SECONDS = 3600;
 
 /** A command as far as a receipt concerns it; as it came in, for refusals have receipts too. */
 interface Asked {
@@ -24,6 +25,17 @@ export class Receipts {
     private readonly redisPrefix: string,
     private readonly nodeId: string,
   ) {}
+
+  /** What a ledger that writes receipts itself needs of one; undefined: nobody asked. */
+  reportOf(
+    { input: { receipt, id }, entry }: Asked,
+    outcome: Report['outcome'],
+    sessions: number | undefined,
+  ): Report | undefined {
+    if (typeof receipt !== 'string') return undefined;
+    const fields = Object.entries({ ...this.about(id, entry), ...this.here() }).flat();
+    return { stream: receipt, outcome, ...(sessions !== undefined && { sessions }), fields };
+  }
 
   /**
    * One receipt for each that asked; none for a failure that passes, since the command is tried
@@ -44,8 +56,8 @@ export class Receipts {
       await this.link.call((redis) =>
         Promise.all(
           receipts.flatMap(({ stream, fields }) => [
-            redis.xadd(stream, 'MAXLEN', '~', KEPT, '*', ...fields),
-            redis.expire(stream, EXPIRES_SECONDS),
+            redis.xadd(stream, 'MAXLEN', '~', RECEIPTS_KEPT, '*', ...fields),
+            redis.expire(stream, RECEIPTS_EXPIRE_SECONDS),
           ]),
         ),
       );
@@ -58,15 +70,21 @@ export class Receipts {
   private fieldsOf(outcome: Outcome | GatewayError, id: unknown, entry: string | undefined) {
     const refused = outcome instanceof GatewayError;
     const receipt: Receipt = {
-      ...(typeof id === 'string' && { id }),
-      ...(entry !== undefined && { entry }),
+      ...this.about(id, entry),
       outcome: refused ? 'refused' : outcome.outcome,
       ...(refused && { code: outcome.code }),
       ...(!refused && outcome.sessions !== undefined && { sessions: String(outcome.sessions) }),
       inboxed: String(refused ? 0 : outcome.inboxed),
-      node: this.nodeId,
-      time: String(Date.now()),
+      ...this.here(),
     };
     return Object.entries(receipt).flat();
+  }
+
+  private about(id: unknown, entry: string | undefined) {
+    return { ...(typeof id === 'string' && { id }), ...(entry !== undefined && { entry }) };
+  }
+
+  private here() {
+    return { node: this.nodeId, time: String(Date.now()) };
   }
 }

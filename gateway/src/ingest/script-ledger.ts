@@ -1,16 +1,14 @@
-import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
+import { GatewayError } from '@streamgate/protocol/errors';
 import type { Backplane } from '../backplane/backplane.js';
 import type { Config } from '../config.js';
 import { ingestKeys } from './ingest-keys.js';
-import { argumentsOf, saidIn } from './ledger-calls.js';
+import { argumentsOf, inParts, saidIn } from './ledger-calls.js';
 import { SETTLE } from './ledger-scripts.js';
 import type { Consumer, Deed, Ledger, Verdict } from './ledger.js';
 
-/** Acts of one call, and deeds. */
-const CALL_MAX = 64;
-
 /** Where acting and recording are one call: whatever dies, a command is executed exactly once. */
 export class ScriptLedger implements Ledger {
+  readonly writesReceipts = true;
   private readonly keys: ReturnType<typeof ingestKeys>;
   private readonly lua: string;
 
@@ -24,17 +22,8 @@ export class ScriptLedger implements Ledger {
     this.lua = lua + SETTLE;
   }
 
-  async settle(deeds: readonly Deed[], consumer?: Consumer): Promise<Verdict[]> {
-    const verdicts: Verdict[] = [];
-    for (const part of partsOf(deeds))
-      try {
-        verdicts.push(...(await this.settleAtOnce(part, consumer)));
-      } catch (thrown) {
-        // Nobody else remembers what was done before it.
-        if (consumer || verdicts.length === 0) throw thrown;
-        for (const _ of part) verdicts.push(toGatewayError(thrown));
-      }
-    return verdicts;
+  settle(deeds: readonly Deed[], consumer?: Consumer): Promise<Verdict[]> {
+    return inParts(deeds, consumer, (part) => this.settleAtOnce(part, consumer));
   }
 
   private async settleAtOnce(
@@ -49,21 +38,4 @@ export class ScriptLedger implements Ledger {
       return verdict === 'duplicate' ? { outcome: verdict } : { outcome: verdict, inboxed };
     });
   }
-}
-
-/** As many as one call takes. */
-function* partsOf(deeds: readonly Deed[]): Generator<Deed[]> {
-  let part: Deed[] = [];
-  let acts = 0;
-  for (const deed of deeds) {
-    const isFull = part.length === CALL_MAX || acts + deed.acts.length > CALL_MAX;
-    if (part.length > 0 && isFull) {
-      yield part;
-      part = [];
-      acts = 0;
-    }
-    part.push(deed);
-    acts += deed.acts.length;
-  }
-  if (part.length > 0) yield part;
 }

@@ -4,7 +4,7 @@ import type { Backplane } from '../backplane/backplane.js';
 import type { RedisLink } from '../backplane/redis-link.js';
 import type { Config } from '../config.js';
 import { ingestKeys } from './ingest-keys.js';
-import { argumentsOf, saidIn } from './ledger-calls.js';
+import { argumentsOf, inParts, saidIn } from './ledger-calls.js';
 import { BEGIN, END } from './ledger-scripts.js';
 import { type Consumer, type Deed, type Ledger, type Verdict, performAll } from './ledger.js';
 
@@ -32,17 +32,29 @@ export class TwoStepLedger implements Ledger {
       });
   }
 
-  async settle(deeds: readonly Deed[], consumer?: Consumer): Promise<Verdict[]> {
+  settle(deeds: readonly Deed[], consumer?: Consumer): Promise<Verdict[]> {
+    return inParts(deeds, consumer, (part) => this.settleAtOnce(part, consumer));
+  }
+
+  private async settleAtOnce(
+    deeds: readonly Deed[],
+    consumer: Consumer | undefined,
+  ): Promise<Verdict[]> {
     const said = saidIn(await this.run('begin', deeds, consumer));
     const wanted = deeds.filter((_, index) => said[index]!.verdict === 'done');
     const performed = await performAll(this.backplane, wanted);
     const verdicts: Verdict[] = [];
     const settled: Deed[] = [];
+    /** Of this call, by key. */
+    const failures = new Map<string, Verdict>();
     let next = 0;
     for (const [index, { verdict, inboxed }] of said.entries()) {
       const { entry, once } = deeds[index]!;
       const acknowledged = { ...(entry !== undefined && { entry }), acts: [] };
-      if (verdict === 'conflict') verdicts.push(new GatewayError('idempotency_conflict'));
+      const failure = once && failures.get(once.key);
+      // Of the same key as one that is to be tried again: what it is shows then.
+      if (failure) verdicts.push(failure);
+      else if (verdict === 'conflict') verdicts.push(new GatewayError('idempotency_conflict'));
       else if (verdict === 'duplicate') {
         verdicts.push({ outcome: 'duplicate' });
         settled.push(acknowledged);
@@ -51,6 +63,7 @@ export class TwoStepLedger implements Ledger {
         const isDone = 'outcome' in done && done.outcome === 'done';
         verdicts.push(isDone ? { ...done, inboxed } : done);
         if (isDone) settled.push({ ...acknowledged, ...(once && { once }) });
+        else if (once) failures.set(once.key, done);
       }
     }
     if (settled.some(({ entry, once }) => entry ?? once)) await this.run('end', settled, consumer);
