@@ -61,6 +61,22 @@ describe('fields -> command', () => {
   ])('refused: %s', (code, fields) => {
     expect(() => commandOfFields(fields)).toThrow(expect.objectContaining({ code }) as Error);
   });
+
+  test.each<[string, object]>([
+    ['Unknown field "too"', { to: 'a', event: 'x', too: 'secret' }],
+    ['Unknown field "a??b"', { 'a\n\u001bb': 'secret' }],
+    [`Unknown field "${'x'.repeat(40)}..."`, { ['x'.repeat(1000)]: 'secret' }],
+    [
+      'Unknown field "durable": only events have it',
+      { action: 'join', to: 'user:1', data: { room: 'r' }, durable: 1 },
+    ],
+    [
+      'Unknown field "revok": data has reason, code, revoke',
+      { action: 'disconnect', to: 'user:1', data: { revok: 'secret' } },
+    ],
+  ])('%s', (message, fields) => {
+    expect(() => commandOfFields(fields)).toThrow(expect.objectContaining({ message }) as Error);
+  });
 });
 
 describe('commands', () => {

@@ -41,8 +41,8 @@ const OF_EVENTS = ['except', 'event', 'durable', 'volatile'] as const;
 export function commandOfFields(fields: unknown): CommandInput {
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
     throw new GatewayError('invalid_payload', 'A command is a JSON object');
-  if (!Object.keys(fields).every((name) => KNOWN.has(name)))
-    throw new GatewayError('unknown_field');
+  const unknown = Object.keys(fields).find((name) => !KNOWN.has(name));
+  if (unknown !== undefined) throw unknownField(unknown);
   const {
     to,
     except,
@@ -117,10 +117,23 @@ function flagOf(value: unknown): unknown {
   return value === 0 || value === '0' ? false : value;
 }
 
+/** Characters of a name that an error repeats; what is no printable ASCII shows as `?`. */
+const NAME_SHOWN = 40;
+
+/**
+ * The refusal of a field, by its name and never its value.
+ * @param why for people
+ */
+export function unknownField(name: string, why?: string): GatewayError {
+  const printable = name.slice(0, NAME_SHOWN).replaceAll(/[^ -~]/g, '?');
+  const shown = name.length > NAME_SHOWN ? `${printable}...` : printable;
+  return new GatewayError('unknown_field', `Unknown field "${shown}"${why ? `: ${why}` : ''}`);
+}
+
 /** @throws GatewayError `unknown_field` */
 function withoutEvent(fields: CommandFields): void {
   const name = OF_EVENTS.find((field) => fields[field] !== undefined);
-  if (name !== undefined) throw new GatewayError('unknown_field', `${name}: only events have it`);
+  if (name !== undefined) throw unknownField(name, 'only events have it');
 }
 
 /**
@@ -131,8 +144,8 @@ function detailsOf(data: unknown = {}, names: readonly string[]): Record<string,
   if (typeof data !== 'object' || data === null || Array.isArray(data))
     throw new GatewayError('invalid_payload', 'data is a JSON object');
   const given = Object.entries(data).filter(([, value]) => value !== undefined);
-  if (!given.every(([name]) => names.includes(name)))
-    throw new GatewayError('unknown_field', `data has ${names.join(', ')}`);
+  const unknown = given.find(([name]) => !names.includes(name));
+  if (unknown) throw unknownField(unknown[0], `data has ${names.join(', ')}`);
   return Object.fromEntries(given);
 }
 

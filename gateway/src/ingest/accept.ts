@@ -64,14 +64,18 @@ function roomMayBeMoved({ relocation }: Accepted) {
 
 function receiptIsOurs({ command: { receipt } }: Accepted, _: Caller, { redisPrefix }: Rules) {
   return receipt !== undefined && !isReceiptStream(receipt, redisPrefix)
-    ? new GatewayError('invalid_receipt')
+    ? new GatewayError('invalid_receipt', `A receipt stream begins with ${receiptsOf(redisPrefix)}`)
     : undefined;
 }
 
 /** Whether an outcome may be written there: no command writes to any other name in Redis. */
 export function isReceiptStream(name: string, redisPrefix: string): boolean {
-  const { receipts } = streamNames(redisPrefix);
+  const receipts = receiptsOf(redisPrefix);
   return name.length > receipts.length && name.startsWith(receipts);
+}
+
+function receiptsOf(redisPrefix: string): string {
+  return streamNames(redisPrefix).receipts;
 }
 
 const RELOCATING: Readonly<Record<string, 'join' | 'leave'>> = {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { commandOfFields } from '@streamgate/protocol/command-fields';
+import { commandOfFields, unknownField } from '@streamgate/protocol/command-fields';
 import { UserId, type CommandInput } from '@streamgate/protocol/commands';
 import { GatewayError } from '@streamgate/protocol/errors';
 import { userRoom } from '@streamgate/protocol/rooms';
@@ -43,7 +43,7 @@ export function commandOfPattern(pattern: Pattern, payload: unknown): CommandInp
       issue && [issue.path[0], issue.message].filter((part) => part !== undefined).join(': '),
     );
   }
-  if (typeof payload === 'object' && payload !== null && ('to' in payload || 'action' in payload))
-    throw new GatewayError('unknown_field');
+  const other = ['to', 'action'].find((name) => Object.hasOwn(Object(payload) as object, name));
+  if (other !== undefined) throw unknownField(other, `${pattern} says it itself`);
   return commandOfFields(parsed.data);
 }

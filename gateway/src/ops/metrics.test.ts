@@ -57,6 +57,13 @@ it('are what a scrape reads', async () => {
   );
 });
 
+it('tell doors apart', async () => {
+  metrics.commands.add('kafka', 'unknown_field');
+  const samples = (await scrape()).get('streamgate_commands_total')?.samples;
+  expect(samples?.get('streamgate_commands_total{door="http",outcome="done"}')).toBe(0);
+  expect(samples?.get('streamgate_commands_total{door="kafka",outcome="unknown_field"}')).toBe(1);
+});
+
 it('count up and do not start anew at a scrape', async () => {
   metrics.swept.add('', 2);
   await scrape();

@@ -39,6 +39,41 @@ export class Count {
   }
 }
 
+const DOORS = ['http', 'tcp', 'stream', 'kafka'] as const;
+
+/** As `Count`, of what came through doors. */
+export class DoorCount {
+  private readonly doors: ReadonlyMap<(typeof DOORS)[number], Map<string, number>>;
+
+  /** @param known outcomes that every door has from the start */
+  constructor(name: string, help: string, known: readonly string[]) {
+    const outcomes = () => new Map(known.map((outcome) => [outcome, 0]));
+    const doors = new Map(DOORS.map((door) => [door, outcomes()]));
+    this.doors = doors;
+    new Counter({
+      name,
+      help,
+      labelNames: ['door', 'outcome'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [door, counts] of doors)
+          for (const [outcome, count] of counts) this.inc({ door, outcome }, count);
+      },
+    });
+  }
+
+  add(door: (typeof DOORS)[number], outcome: string): void {
+    const counts = this.doors.get(door)!;
+    counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  }
+
+  /** Of all doors, for tests. */
+  value(outcome: string): number {
+    return [...this.doors.values()].reduce((sum, counts) => sum + (counts.get(outcome) ?? 0), 0);
+  }
+}
+
 /** A value that is read when Prometheus asks; absent until somebody says where to read it. */
 export class Reading {
   private readonly name: string;
@@ -126,10 +161,9 @@ export const metrics = {
     'cause',
     Object.keys(CLOSINGS),
   ),
-  commands: new Count(
+  commands: new DoorCount(
     'streamgate_commands_total',
-    'Commands from services by outcome: done, duplicate, expired, or the code of the refusal',
-    'outcome',
+    'Commands from services by door and outcome: done, duplicate, expired, or the code of the refusal',
     ['done', 'duplicate', 'expired'],
   ),
   receiptsLost: new Count(

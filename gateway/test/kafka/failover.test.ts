@@ -211,7 +211,7 @@ test('a node starts and serves while Kafka is away, and takes what was written b
   await service.write(TOPIC, { to: 'user:alice', event: 'while away', durable: true });
   const next = await start();
   await eventually(
-    () => next.metric('streamgate_commands_total{outcome="done"}'),
+    () => next.metric('streamgate_commands_total{door="kafka",outcome="done"}'),
     (done) => done >= 2,
   );
 });

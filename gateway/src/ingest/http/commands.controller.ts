@@ -1,10 +1,9 @@
 import { Body, Controller, Headers, Inject } from '@nestjs/common';
 import { commandOfFields } from '@streamgate/protocol/command-fields';
-import type { CommandInput } from '@streamgate/protocol/commands';
 import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
 import type { Principal } from '@streamgate/protocol/principal';
 import { OPERATIONS, type AnswerOf, type BodyOf } from '@streamgate/protocol/rest';
-import type { Executor } from '../execute.js';
+import type { Executor, Item } from '../execute.js';
 import { EXECUTOR } from './needs.js';
 import { Route } from './route.js';
 import { Caller } from './token-guard.js';
@@ -20,8 +19,10 @@ export class CommandsController {
     @Headers('idempotency-key') key: string | undefined,
     @Body({ schema: OPERATIONS.command.body }) body: BodyOf<'command'>,
   ): Promise<AnswerOf<'command'>> {
-    const command = commandOf(body, principal, key);
-    return this.executor.execute(command, { door: 'http', principal }, true);
+    const items = [itemOf(body, principal, key)];
+    const [outcome] = await this.executor.executeBatch(items, { door: 'http', principal });
+    if (outcome instanceof GatewayError) throw outcome;
+    return outcome!;
   }
 
   @Route(OPERATIONS.commands)
@@ -30,15 +31,10 @@ export class CommandsController {
     @Headers('idempotency-key') key: string | undefined,
     @Body({ schema: OPERATIONS.commands.body }) { commands }: BodyOf<'commands'>,
   ): Promise<AnswerOf<'commands'>> {
-    const inputs = commands.map((fields, index) => {
-      try {
-        const own = key === undefined ? undefined : `${key}#${index}`;
-        return { input: commandOf(fields, principal, own), wantSessions: true };
-      } catch (thrown) {
-        return toGatewayError(thrown);
-      }
-    });
-    const outcomes = await this.executor.executeBatch(inputs, { door: 'http', principal });
+    const items = commands.map((fields, index) =>
+      itemOf(fields, principal, key === undefined ? undefined : `${key}#${index}`),
+    );
+    const outcomes = await this.executor.executeBatch(items, { door: 'http', principal });
     return {
       outcomes: outcomes.map((outcome) =>
         outcome instanceof GatewayError ? { error: outcome.toBody() } : outcome,
@@ -48,15 +44,19 @@ export class CommandsController {
 }
 
 /**
+ * A command, or why it is none.
  * @param key the id of a command that has none of its own
- * @throws GatewayError as `commandOfFields`
  */
-function commandOf(
+function itemOf(
   fields: Record<string, unknown>,
   { userId }: Principal,
   key: string | undefined,
-): CommandInput {
+): Item | GatewayError {
   const { id = key, source = userId } = fields;
-  if (id === undefined) return commandOfFields(fields);
-  return commandOfFields({ ...fields, id, source });
+  try {
+    const input = commandOfFields(id === undefined ? fields : { ...fields, id, source });
+    return { input, wantSessions: true };
+  } catch (thrown) {
+    return toGatewayError(thrown);
+  }
 }

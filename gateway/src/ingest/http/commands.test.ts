@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { next, openDoor, type Door } from '../../../test/rest-door.js';
 import { tokenOf, type Person } from '../../../test/tokens.js';
+import { metrics } from '../../ops/metrics.js';
 
 const service: Person = { id: 'quiz', roles: ['service'] };
 
@@ -91,6 +92,19 @@ describe('POST /v1/commands', () => {
     [413, 'payload_too_large', { to: 'a', event: 'x', data: 'x'.repeat(201 * 1024) }],
   ])('%i %s', async (status, code, body) => {
     expect(await command(body)).toMatchObject({ status, body: { code } });
+  });
+
+  test('says which field nobody knows and how a receipt stream begins, and counts both', async () => {
+    const counts = () =>
+      ['unknown_field', 'invalid_receipt'].map((code) => metrics.commands.value(code));
+    const before = counts();
+    const unknown = await command({ to: 'a', event: 'x', colour: 'secret' });
+    expect(unknown.body).toMatchObject({ detail: 'Unknown field "colour"' });
+    const receipt = await command({ to: 'a', event: 'x', receipt: 'mine' });
+    expect(receipt.body).toMatchObject({
+      detail: 'A receipt stream begins with streamgate:receipt:',
+    });
+    expect(counts()).toEqual(before.map((count) => count + 1));
   });
 
   test('needs a role that may emit', async () => {

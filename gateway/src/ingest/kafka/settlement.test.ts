@@ -15,9 +15,12 @@ const forbidden = () => new GatewayError('room_forbidden');
 
 let calls: unknown[][];
 let isUp: boolean;
+/** What was told: streams and codes. */
+let receipts: unknown[][];
 beforeEach(() => {
   calls = [];
   isUp = true;
+  receipts = [];
 });
 
 function message(data: unknown, text = JSON.stringify({ to: '*', event: 'x', data })) {
@@ -26,6 +29,8 @@ function message(data: unknown, text = JSON.stringify({ to: '*', event: 'x', dat
     value: Buffer.from(text),
     headers: new Map<string, string>(),
     timestamp: 1000n,
+    partition: 3,
+    offset: 7n,
   };
   return written as KafkaMessage;
 }
@@ -41,7 +46,12 @@ function settlement(say: (data: unknown, call: number) => Outcome | GatewayError
         return asked.map((data) => say(data, calls.length));
       },
     },
-    receipts: undefined,
+    receipts: {
+      async write(asked, outcomes) {
+        for (const [index, { input }] of asked.entries())
+          receipts.push([input.receipt, (outcomes[index] as GatewayError).code]);
+      },
+    },
     isUp: () => isUp,
   });
 }
@@ -59,7 +69,7 @@ test('what cannot be executed is told in the order of the messages', async () =>
   expect(calls).toEqual([[1, 2, 3]]);
 });
 
-test('the time of the message is that of the command', async () => {
+test('the time of the message is that of the command, its place the tag', async () => {
   const items: Item[] = [];
   await new Settlement({
     config: { kafkaTopicPrefix: undefined, commandMaxBytes: 1000 },
@@ -72,7 +82,10 @@ test('the time of the message is that of the command', async () => {
     receipts: undefined,
     isUp: () => true,
   }).settle([message(1), { ...message(2), timestamp: -1n }], never);
-  expect(items.map(({ writtenAt }) => writtenAt)).toEqual([1000, undefined]);
+  expect(items.map(({ writtenAt, tag, entry }) => [writtenAt, tag, entry])).toEqual([
+    [1000, 'streamgate.commands/3/7/1000', undefined],
+    [undefined, 'streamgate.commands/3/7/-1', undefined],
+  ]);
 });
 
 describe('a passing failure', () => {
@@ -118,13 +131,17 @@ describe('a passing failure', () => {
   });
 });
 
+const PLEASE_TELL = JSON.stringify({ to: '*', event: 'x', data: 2, receipt: 'mine' });
+
 test('one that fails by itself is found and given up, the rest is executed', async () => {
   const letters = await settlement((data) => {
     // Together they fail with it, as in one call to Redis.
     if (calls.at(-1)?.includes(2)) throw new Error('no error of ours');
     return data === 2 ? away() : done;
-  }).settle([message(1), message(2), message(3)], never);
-  expect(codes(letters)).toEqual(['internal']);
+  }).settle([message(1), message(2, PLEASE_TELL), message(3)], never);
+  expect(codes(letters)).toEqual(['gave_up']);
+  expect(letters?.[0]?.error.message).toBe('Failed 8 times: internal');
+  expect(receipts).toEqual([['mine', 'gave_up']]);
   expect(calls.at(-1)).toEqual([3]);
   expect(calls).toContainEqual([1]);
 }, 60_000);

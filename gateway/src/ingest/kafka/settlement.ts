@@ -19,7 +19,7 @@ export interface SettlementParts {
   readonly config: Pick<KafkaConfig, 'kafkaTopicPrefix' | 'commandMaxBytes'>;
   readonly executor: Pick<Executor, 'executeAll'>;
   /** Absent on a node without Redis, where nobody could read them. */
-  readonly receipts: Receipts | undefined;
+  readonly receipts: Pick<Receipts, 'write'> | undefined;
   /** Whether other nodes can be reached: a failure meanwhile is nobody's fault. */
   readonly isUp: () => boolean;
 }
@@ -59,7 +59,10 @@ export class Settlement {
         else if (tried.length > 1 || attempts < ATTEMPTS_MAX) failed.push(one);
         else {
           log.error({ err: outcome, topic: one.message.topic }, 'a Kafka message is given up');
-          refused.set(one.message, outcome);
+          const reason = `Failed ${ATTEMPTS_MAX} times: ${outcome.code}`;
+          const error = new GatewayError('gave_up', reason, { cause: outcome });
+          refused.set(one.message, error);
+          await this.parts.receipts?.write([one.item], [error]);
         }
       }
       waiting = [...failed, ...waiting.slice(tried.length)];
@@ -87,7 +90,7 @@ export class Settlement {
         waiting.push({ message, item: this.itemOf(message) });
       } catch (thrown) {
         const error = toGatewayError(thrown);
-        metrics.commands.add(error.code);
+        metrics.commands.add('kafka', error.code);
         refused.set(message, error);
       }
     const asked = [...refused.keys()].map((message) => ({ input: receiptAskedIn(message) }));
@@ -99,8 +102,11 @@ export class Settlement {
   private itemOf(message: KafkaMessage): Item {
     const format = this.formats.get(message.topic) ?? 'command';
     const input = commandOfMessage(message, format, this.parts.config.commandMaxBytes);
-    const writtenAt = Number(message.timestamp);
-    return writtenAt > 0 ? { input, writtenAt } : { input };
+    const { topic, partition, offset, timestamp } = message;
+    // With the time: a topic that is made anew counts from 0 again.
+    const item = { input, tag: `${topic}/${partition}/${offset}/${timestamp}` };
+    const writtenAt = Number(timestamp);
+    return writtenAt > 0 ? { ...item, writtenAt } : item;
   }
 
   /** A failure of all at once says nothing of any: all of them have failed. */

@@ -156,7 +156,7 @@ export class Partition {
         commands.push({ entry, input: commandOfEntry(entry.fields, this.parts.commandMaxBytes) });
       } catch (thrown) {
         const error = toGatewayError(thrown);
-        metrics.commands.add(error.code);
+        metrics.commands.add('stream', error.code);
         refused.push({ entry, error });
       }
     await this.tellRefused(refused);

@@ -136,6 +136,21 @@ describe("document 1's ClientProxy", () => {
     expect(published).toHaveLength(1);
   });
 
+  test('what is no command is counted once too', async () => {
+    const { port } = await openDoor();
+    const client = proxy(port);
+    const counts = () =>
+      ['unknown_field', 'not_found', 'payload_too_large'].map((code) =>
+        metrics.commands.value(code),
+      );
+    const before = counts();
+    client.emit('ws:broadcast', { event: 'x', colour: 1 });
+    client.emit('ws:nobody', { event: 'x' });
+    client.emit('ws:broadcast', { event: 'x', data: 'x'.repeat(MAX_BYTES) });
+    await send(client, 'ws:broadcast', { event: 'x' });
+    expect(counts()).toEqual(before.map((count) => count + 1));
+  });
+
   test('what one connection sends is executed in its order, requests and events alike', async () => {
     const { port } = await openDoor();
     const client = proxy(port);
