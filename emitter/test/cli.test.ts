@@ -137,6 +137,22 @@ test('dead list, show and drop', async () => {
   expect((await streamgate('dead', 'show', first)).stdout).toContain('\n  data = {\n');
   expect((await streamgate('dead', 'drop', first)).stdout).toBe(`${first}  dropped\n`);
   expect(await redis.xlen(names.dead)).toBe(1);
+  for (const action of ['show', 'replay', 'drop']) {
+    const mixed = await streamgate('dead', action, first);
+    expect(mixed).toMatchObject({ code: 1, stdout: `${first}  is not there\n` });
+  }
+  const two = await streamgate('dead', 'drop', first, second, '--json');
+  expect(two.code).toBe(1);
+  expect(
+    two.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual([
+    { id: first, error: 'is not there' },
+    { id: second, done: 'dropped' },
+  ]);
+  await bury(['to', 'user:3']);
   expect((await streamgate('dead', 'drop', '--all')).code).toBe(0);
   expect(await redis.xlen(names.dead)).toBe(0);
 });
@@ -192,6 +208,10 @@ test('lag tells partitions apart, and what nobody reads from what is not done', 
     { stream: 'streamgate:emit', length: 0, unread: 0, pending: 0, oldestSeconds: 0 },
     { stream: 'streamgate:emit:1', length: 3, unread: 2, pending: 1 },
   ]);
+});
+
+test('tail says what it cannot show', async () => {
+  expect((await streamgate('tail', '--help')).stdout).toContain('are not printed');
 });
 
 test('tail prints what comes, and ends on Ctrl-C', async () => {

@@ -13,6 +13,12 @@ interface Dead {
   readonly letter: Partial<DeadLetter>;
 }
 
+interface Chosen {
+  readonly letters: readonly Dead[];
+  /** Ids of which there is none. */
+  readonly missing: number;
+}
+
 const PAGE = 500;
 const several = { type: 'string', multiple: true } as const;
 const flag = { type: 'boolean' } as const;
@@ -31,6 +37,8 @@ export const dead: CliCommand = {
     --unset name        removes a field first
     --force             also what this version would refuse again
   dead drop <id…>       throws it away; --all and --code as above
+
+Of an id that is not there it says so, does the others, and ends with status 1.
 
 A ttl counts anew from the replay. An id that was executed meanwhile is not executed twice.`,
   options: {
@@ -80,7 +88,8 @@ async function list(context: Context): Promise<number> {
   return 0;
 }
 
-function show({ json, print }: Context, letters: readonly Dead[]): number {
+/** Exit status 1 when one of them is not there. */
+function show({ json, print }: Context, { letters, missing }: Chosen): number {
   for (const one of letters)
     if (json) print(JSON.stringify(jsonOf(one)));
     else {
@@ -91,16 +100,16 @@ function show({ json, print }: Context, letters: readonly Dead[]): number {
       for (let index = 0; index < fields.length; index += 2)
         print(`  ${printable(fields[index]!)} = ${printable(fields[index + 1] ?? '')}`);
     }
-  return 0;
+  return missing > 0 ? 1 : 0;
 }
 
-/** Exit status 1 when one of them could not be done. */
+/** Exit status 1 when one of them could not be done, or is not there. */
 async function forEach(
   context: Context,
-  letters: readonly Dead[],
+  { letters, missing }: Chosen,
   act: (context: Context, letter: Dead) => Promise<string | undefined>,
 ): Promise<number> {
-  let failed = 0;
+  let failed = missing;
   for (const letter of letters) {
     const done = await act(context, letter);
     if (done === undefined) failed += 1;
@@ -120,12 +129,12 @@ redis.call('XDEL', KEYS[1], ARGV[1])
 return entry`;
 
 async function replay(context: Context, { id, fields }: Dead): Promise<string | undefined> {
-  const { redis, names, values, print } = context;
+  const { redis, names, values } = context;
   const mended = mend(fields, values);
   if (!values.force) {
     const refusal = refusalOf(mended);
     if (refusal !== undefined) {
-      print(`${id}  would be refused again: ${refusal}`);
+      complain(context, id, `would be refused again: ${refusal}`);
       return undefined;
     }
   }
@@ -133,16 +142,21 @@ async function replay(context: Context, { id, fields }: Dead): Promise<string | 
   const stream = names.partition(partitionOf(orderingKey(mended), count));
   const entry = (await redis.eval(REPLAY, 2, names.dead, stream, id, ...mended)) as string | null;
   if (entry === null) {
-    print(`${id}  is not there any more`);
+    complain(context, id, 'is not there any more');
     return undefined;
   }
   return `replayed as ${stream} ${entry}`;
 }
 
-async function drop({ redis, names, print }: Context, { id }: Dead): Promise<string | undefined> {
+async function drop(context: Context, { id }: Dead): Promise<string | undefined> {
+  const { redis, names } = context;
   if ((await redis.xdel(names.dead, id)) === 1) return 'dropped';
-  print(`${id}  is not there any more`);
+  complain(context, id, 'is not there any more');
   return undefined;
+}
+
+function complain({ json, print }: Context, id: string, error: string): void {
+  print(json ? JSON.stringify({ id, error }) : `${id}  ${error}`);
 }
 
 /** @throws UsageError for a --set without a value */
@@ -171,20 +185,20 @@ function refusalOf(fields: readonly string[]): string | undefined {
 }
 
 /** Those that the ids name, or with --all every one. */
-async function chosen(context: Context, ids: readonly string[]): Promise<Dead[]> {
-  const { redis, names, values, print } = context;
+async function chosen(context: Context, ids: readonly string[]): Promise<Chosen> {
+  const { redis, names, values } = context;
   const letters: Dead[] = [];
   if (values.all) {
     for await (const one of all(context)) if (isWanted(context, one)) letters.push(one);
-    return letters.toReversed();
+    return { letters: letters.toReversed(), missing: 0 };
   }
   if (ids.length === 0) throw new UsageError('Give the ids that `dead list` shows, or --all');
   for (const id of ids) {
     const [entry] = await redis.xrange(names.dead, id, id);
     if (entry) letters.push(deadOf(...entry));
-    else print(`${id}  is not there`);
+    else complain(context, id, 'is not there');
   }
-  return letters;
+  return { letters, missing: ids.length - letters.length };
 }
 
 function isWanted({ values }: Context, { letter }: Dead): boolean {

@@ -11,6 +11,9 @@ export const tail: CliCommand = {
 commands (the default) are those of all partitions, dead are those that could not be executed, events
 are what clients said and did, when STREAMGATE_EVENTS_OUT asks for them. Ctrl-C ends it.
 
+It reads on behind the last entry that it printed. Commands leave their stream when they are executed:
+those that are gone before it reads again are not printed, so under load it shows a sample.
+
   --from <id>    begin behind this entry instead of now; 0 = with all that is there
   --count <n>    end after so many`,
   options: { from: { type: 'string' }, count: { type: 'string' } },
