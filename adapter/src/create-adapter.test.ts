@@ -87,6 +87,40 @@ it('goes on under another name when it was taken for dead, and tells its session
   await vi.waitUntil(() => said.length === 3);
 });
 
+it('tells its sessions when something was trimmed away that it had not read', async () => {
+  const { adapter, io, url } = await start({ leaseMs: 300 });
+  const { socket, said } = await enter(url);
+  const before = adapter.nodeId;
+  const mailbox = `${base}m:${before}`;
+  // As a renewal does it to a mailbox that is too large: nothing of this has been read.
+  const id = '99999999999999-0';
+  await redis
+    .multi()
+    .xadd(mailbox, id, '1', 'news')
+    .xtrim(mailbox, 'MAXLEN', 0)
+    .hset(`${base}trimmed`, before, id)
+    .exec();
+  await vi.waitUntil(() => adapter.nodeId !== before && adapter.health.up, 5000);
+  await vi.waitUntil(() => said.length === 2);
+  expect(socket.recovered).toBe(false);
+  await adapter.publish('/', ['news', 1], { rooms: ['room'] });
+  await vi.waitUntil(() => said.length === 3);
+});
+
+it('waits for no marker that was trimmed away when it has read a later one', async () => {
+  const { adapter } = await start();
+  const mailbox = `${base}m:${adapter.nodeId}`;
+  await adapter.caughtUp();
+  await redis.rename(mailbox, 'aside');
+  const first = adapter.caughtUp();
+  await new Promise((resolve) => setImmediate(resolve));
+  // Behind the marker, which was not written anywhere then.
+  await adapter.publish('/', ['news'], { rooms: ['nobody'] });
+  await redis.rename('aside', mailbox);
+  await adapter.caughtUp();
+  await first;
+});
+
 it('leaves nothing of a dead node and its sessions behind, once the window is over', async () => {
   const options = { recoverySeconds: 1, leaseMs: 300 };
   const [dead, survivor] = [await start(options), await start(options)];

@@ -44,11 +44,14 @@ return { 1, id, string.format('%.0f', now) }
 
 /**
  * Renews the lease and tidies up: lease, ms for which a dead node is kept, ms for which entries are,
- * bytes of a mailbox at most.
+ * bytes of a mailbox at most, entry up to which the node has read (empty: it has not begun), process of
+ * Redis that it knows. A node that has not read all that was trimmed is cleared away like one that was
+ * dead: what its sessions were sent is lost.
  * @returns [the time, number of the last arrival]
  */
 export const RENEW = `${COMMON}${FENCE}
 local lease, window, keep, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local behind, run = ARGV[6], ARGV[7]
 local now = now_ms()
 -- Names cleared away in one call.
 local STEP = 500
@@ -58,7 +61,7 @@ local function limit(node)
   local used = redis.call('MEMORY', 'USAGE', mailbox)
   if not used or used <= most then return end
   local length = redis.call('XLEN', mailbox)
-  redis.call('XTRIM', mailbox, 'MAXLEN', math.floor(length * most / used * 0.9))
+  redis.call('XTRIM', mailbox, 'MAXLEN', math.max(1, math.floor(length * most / used * 0.9)))
   local oldest = redis.call('XRANGE', mailbox, '-', '+', 'COUNT', 1)[1]
   if oldest then redis.call('HSET', TRIMMED, node, oldest[1]) end
 end
@@ -85,16 +88,33 @@ local function clear(node)
   end
 end
 
+local function drop(node)
+  redis.call('ZREM', NODES, node)
+  redis.call('UNLINK', base .. 'm:' .. node, base .. 'j:' .. node)
+  redis.call('HDEL', TRIMMED, node)
+  redis.call('ZREM', base .. 'arrivals', node)
+  redis.call('SADD', base .. 'sweeping', node)
+end
+
+local function is_before(a, b)
+  local ms, number = string.match(a, '^(%d+)-(%d+)$')
+  local other_ms, other = string.match(b, '^(%d+)-(%d+)$')
+  if ms ~= other_ms then return tonumber(ms) < tonumber(other_ms) end
+  return tonumber(number) < tonumber(other)
+end
+
 redis.call('ZADD', NODES, now + lease, me)
 expire(me)
 limit(me)
+local trimmed = behind ~= '' and redis.call('HGET', TRIMMED, me)
+-- On another process than it knows it is still to enter, and learns there where to read on.
+if trimmed and redis.call('GET', base .. 'run') == run and is_before(behind, trimmed) then
+  drop(me)
+  return redis.error_reply('FENCED this node has not read what was trimmed')
+end
 for _, node in ipairs(redis.call('ZRANGEBYSCORE', NODES, '-inf', now)) do
   if tonumber(redis.call('ZSCORE', NODES, node)) + window < now then
-    redis.call('ZREM', NODES, node)
-    redis.call('UNLINK', base .. 'm:' .. node, base .. 'j:' .. node)
-    redis.call('HDEL', TRIMMED, node)
-    redis.call('ZREM', base .. 'arrivals', node)
-    redis.call('SADD', base .. 'sweeping', node)
+    drop(node)
   else
     limit(node)
   end

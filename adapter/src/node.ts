@@ -170,7 +170,7 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     // What the message does comes after what was delivered before it.
     this.delivery.endTurn();
     if (message.kind === KIND.barrier) return this.crossing.passed(message);
-    if (message.kind === KIND.marker) this.places.read(message);
+    if (message.kind === KIND.marker) this.places.read(shard, message);
     else if (message.kind === KIND.cluster) this.obey(message, isSaid);
     else if (message.kind === KIND.crossing) {
       this.obey(message, isSaid);
@@ -192,8 +192,8 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
   }
 
   /**
-   * This node was taken for dead: what its sessions were sent since then is lost. They come back as new
-   * ones, and the node goes on under another name.
+   * This node was taken for dead, or was too far behind: what its sessions were sent since then is lost.
+   * They come back as new ones, and the node goes on under another name.
    */
   rebirth(): void {
     if (this.closing) return;

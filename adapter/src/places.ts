@@ -8,8 +8,8 @@ import type { Shard } from './shard.js';
  */
 export class Places {
   private asking: (() => void)[] = [];
-  /** By id of the marker. */
-  private readonly waiting = new Map<string, () => void>();
+  /** By id of the marker; those of one shard come in this order. */
+  private readonly waiting = new Map<string, { shard: Shard; resolve: () => void }>();
 
   constructor(private readonly node: MailboxNode) {
     node.on('health', ({ up }) => {
@@ -25,18 +25,23 @@ export class Places {
     });
   }
 
-  /** A marker was read back, and what stands before it has been delivered. */
-  read({ publisher, number }: Message): void {
-    const id = `${publisher}.${number}`;
-    this.waiting.get(id)?.();
-    this.waiting.delete(id);
+  /** A marker was read back, and what stands before it has been delivered, or was trimmed away. */
+  read(shard: Shard, { publisher, number }: Message): void {
+    const read = `${publisher}.${number}`;
+    if (!this.waiting.has(read)) return;
+    for (const [id, { shard: other, resolve }] of this.waiting) {
+      if (other !== shard) continue;
+      this.waiting.delete(id);
+      resolve();
+      if (id === read) return;
+    }
   }
 
   /** Nobody is kept waiting for what does not come. */
   letGo(): void {
     const asked = [...this.waiting.values()];
     this.waiting.clear();
-    for (const resolve of asked) resolve();
+    for (const { resolve } of asked) resolve();
   }
 
   private async mark(): Promise<void> {
@@ -54,7 +59,7 @@ export class Places {
       };
       const marker = { kind: KIND.marker, namespace: '' };
       const id = this.node.tell(shard, this.node.nodeId, marker, refused);
-      this.waiting.set(id, resolve);
+      this.waiting.set(id, { shard, resolve });
     });
   }
 }

@@ -26,6 +26,8 @@ export interface ReaderHooks {
 export class Reader {
   /** All up to here was delivered; empty before the first connection. */
   position: EntryId = '';
+  /** All up to here was read, and is delivered soon; empty as well. */
+  come: EntryId = '';
   private generation = 0;
   private closed = false;
   private failures = 0;
@@ -43,6 +45,7 @@ export class Reader {
   start(position: EntryId): void {
     const again = this.generation > 0;
     this.position = position;
+    this.come = position;
     this.generation++;
     this.begin();
     // A read of the old mailbox may be held open.
@@ -52,6 +55,7 @@ export class Reader {
   /** What was read belongs to another mailbox than the node's from now on. */
   forget(): void {
     this.position = '';
+    this.come = '';
     this.generation++;
   }
 
@@ -102,6 +106,8 @@ export class Reader {
   private async deliver(entries: readonly RawEntry[]): Promise<void> {
     const { generation } = this;
     let began = performance.now();
+    const last = entries.at(-1);
+    if (last) this.come = last[0].toString('latin1');
     try {
       for (const [id, fields] of entries) {
         const text = id.toString('latin1');

@@ -42,6 +42,8 @@ export class Shard {
   private readonly base: string;
   /** The process of Redis that the node was last known on. */
   run = '';
+  /** The marker with which reading began, on the process that Redis is. */
+  private entered: EntryId = START;
   /** Arrivals of sessions in this shard (`arrivals` in `keys.ts`), as of the last renewal. */
   moves = 0;
   /** What Redis has of the node may differ from what it has. */
@@ -154,7 +156,11 @@ export class Shard {
     const { leaseMs, mailboxBytes } = settings;
     const keepMs = windowMs === 0 ? KEEP_MS : windowMs + this.node.proofMs + leaseMs;
     // A node that was away for a moment is not gone yet where nothing is kept for its sessions.
-    const args = [nodeId, leaseMs, Math.max(windowMs, leaseMs), keepMs, mailboxBytes];
+    const { come } = this.reader;
+    // What was trimmed before it began is none of its own.
+    const read = come !== '' && compareIds(come, this.entered) < 0 ? this.entered : come;
+    const keptMs = Math.max(windowMs, leaseMs);
+    const args = [nodeId, leaseMs, keptMs, keepMs, mailboxBytes, read, this.run];
     try {
       const asked = performance.now();
       const [now, moves] = (await this.link.run('renew', args)) as [number, number];
@@ -281,7 +287,10 @@ export class Shard {
     // Another process executes nothing of what the old one was sent.
     if (isOther || this.doubts.canEnd(now)) this.doubts.endAt(marker.number);
     if (position === '') this.reader.start(id);
-    if (anew === 1) this.differs = true;
+    if (anew === 1) {
+      this.differs = true;
+      this.entered = id;
+    }
     if (this.differs) await this.writeAnew();
   }
 
