@@ -93,6 +93,7 @@ describe('commands', () => {
     ['invalid_receipt', { receipt: '' }],
     ['durable_needs_users', { durable: true, to: ['user:1', 'a'] }],
     ['durable_needs_users', { durable: true, to: '*' }],
+    ['invalid_to', { durable: true, to: Array.from({ length: 1001 }, (_, n) => `user:${n}`) }],
     ['invalid_payload', { durable: true, volatile: true }],
     ['invalid_payload', { durable: true, except: ['user:2'] }],
     ['invalid_payload', { durable: 'yes' }],

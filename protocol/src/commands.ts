@@ -38,6 +38,8 @@ export type Target = z.infer<typeof Target>;
 
 /** Most rooms or users that one command names. */
 const ADDRESSED_MAX = 10_000;
+/** Most users of a durable command: each inbox is written in the one step that executes it. */
+export const DURABLE_USERS_MAX = 1000;
 /** A year: what waits longer is kept elsewhere. */
 const SECONDS_MAX = 31_536_000;
 
@@ -201,6 +203,8 @@ function durableToUsers(input: CommandInput): GatewayError | undefined {
   const { to, except = [] } = input;
   const users = Array.isArray(to) && to.every((room) => userOfRoom(room) !== undefined);
   if (!users) return new GatewayError('durable_needs_users');
+  if (to.length > DURABLE_USERS_MAX)
+    return new GatewayError('invalid_to', `to: at most ${DURABLE_USERS_MAX} users when durable`);
   return except.length === 0
     ? undefined
     : new GatewayError('invalid_payload', 'durable and except exclude each other');
