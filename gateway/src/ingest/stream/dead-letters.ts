@@ -29,12 +29,10 @@ export class DeadLetters {
    */
   async bury(burials: readonly Burial[]): Promise<void> {
     const { stream, group, leaseKey, token } = this.reader.consumer;
-    const args: (string | number)[] = [token, group, KEPT];
+    const args: (string | number)[] = [token, group, KEPT, TEXTS_MAX];
     for (const { entry, error } of burials) {
-      const letter = this.letter(entry, error, stream);
-      const { fields } = entry;
-      const kept = fields.length > TEXTS_MAX ? ['fields', JSON.stringify(fields)] : fields;
-      const texts = entryOfDead(kept, letter);
+      // Its own fields, which may be large, never leave Redis.
+      const texts = entryOfDead([], this.letter(entry, error, stream));
       args.push(entry.id, texts.length, ...texts);
     }
     const dropped = await this.reader.run('bury', [leaseKey, stream, this.stream], args);

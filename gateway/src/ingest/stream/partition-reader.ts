@@ -11,6 +11,8 @@ import { defineScripts, runScript } from './run-script.js';
 export interface Entry {
   readonly id: string;
   readonly fields: readonly string[];
+  /** Only who wants to know of it is in `fields`. */
+  readonly isTooLarge?: boolean;
 }
 
 /** What the reader of a partition goes by. */
@@ -22,32 +24,36 @@ export interface Place {
   readonly historyKey: string;
   /** The lease's token without its epoch. */
   readonly base: string;
+  /** Bytes of an entry above which its values stay in Redis. */
+  readonly largest: number;
 }
 
 /** Entries of one read; as many as the mailbox takes in one call. */
 export const BATCH = 64;
+/** Bytes after which a read has enough: with the last entry they are to arrive in the time of one call. */
+export const BATCH_BYTES = 256 * 1024;
+/** A connection that is not there after so long is given up for a new one, in ms. */
+const CONNECT_MS = 2000;
 /** How long Redis holds a connection on which nothing comes. */
 const BLOCK_MS = 1000;
 
-type RawEntry = [id: string, fields: string[]];
+type RawEntry = [id: string, fields: string[], isTooLarge?: 1];
 
 /**
  * Reads a partition on a connection of its own. Every read checks the lease in the same step, so that
  * who has lost it takes nothing away from who has it.
  */
 export class PartitionReader {
-  private readonly redis: Redis;
+  private redis: Redis;
+  private isClosed = false;
   private epoch = 0;
 
   constructor(
-    connect: RedisConnect,
+    private readonly connect: RedisConnect,
     private readonly place: Place,
     private readonly timeoutMs: number,
   ) {
-    this.redis = connect('reader');
-    // The calls that fail say so, and the link knows that Redis is away.
-    this.redis.on('error', () => undefined);
-    defineScripts(this.redis);
+    this.redis = this.connected();
   }
 
   /** For what is executed of what was read since the last `begin`. */
@@ -62,12 +68,12 @@ export class PartitionReader {
    * @throws GatewayError `lease_lost`, `backplane_unavailable`
    */
   async *begin(): AsyncGenerator<{ history: string; entries: Entry[]; deleted: number }> {
-    if (this.redis.status !== 'ready') await this.limited(0, once(this.redis, 'ready'));
+    await this.ready();
     this.epoch++;
-    const { stream, group, consumer, leaseKey, historyKey, base } = this.place;
+    const { stream, group, consumer, leaseKey, historyKey, base, largest } = this.place;
     let from = '0-0';
     do {
-      const args = [base, this.epoch, group, consumer, from, BATCH];
+      const args = [base, this.epoch, group, consumer, from, BATCH, BATCH_BYTES, largest];
       const answer = await this.run('claim', [leaseKey, stream, historyKey], args);
       const [history, next, entries, deleted] = answer as [string, string, RawEntry[], string[]];
       yield { history, entries: entries.map(entryOf), deleted: deleted.length };
@@ -81,8 +87,8 @@ export class PartitionReader {
    * @throws GatewayError as `begin`; after `backplane_unavailable` begin anew
    */
   async read(): Promise<{ history: string; entries: Entry[]; last: string }> {
-    const { stream, group, consumer, leaseKey, historyKey } = this.place;
-    const args = [this.consumer.token, group, consumer, BATCH];
+    const { stream, group, consumer, leaseKey, historyKey, largest } = this.place;
+    const args = [this.consumer.token, group, consumer, BATCH, BATCH_BYTES, largest];
     const answer = await this.run('read', [leaseKey, stream, historyKey], args);
     if (answer === 'no group') throw unavailable(new LinkFault('failed', 'no group'));
     const [history, entries, last] = answer as [string, RawEntry[], string];
@@ -109,8 +115,38 @@ export class PartitionReader {
     return answer;
   }
 
+  /** What is called later finds the lease lost. */
   close(): void {
+    this.isClosed = true;
     this.redis.disconnect();
+  }
+
+  private connected(): Redis {
+    const redis = this.connect('reader');
+    // The calls that fail say so, and the link knows that Redis is away.
+    redis.on('error', () => undefined);
+    defineScripts(redis);
+    return redis;
+  }
+
+  /** One whose other end has vanished while it was made would never be there. */
+  private async ready(): Promise<void> {
+    if (this.isClosed) throw new GatewayError('lease_lost');
+    if (this.redis.status === 'ready') return;
+    const over = new AbortController();
+    try {
+      await within(CONNECT_MS, once(this.redis, 'ready', { signal: over.signal }));
+    } catch (thrown) {
+      if (this.isClosed) throw new GatewayError('lease_lost');
+      const isStuck = thrown instanceof LinkFault;
+      if (isStuck || this.redis.status === 'end') {
+        this.redis.disconnect();
+        this.redis = this.connected();
+      }
+      throw unavailable(isStuck ? thrown : new LinkFault('unavailable', reasonOf(thrown)));
+    } finally {
+      over.abort();
+    }
   }
 
   /** A call without an answer is given up together with its connection. */
@@ -130,8 +166,8 @@ export class PartitionReader {
   }
 }
 
-function entryOf([id, fields]: RawEntry): Entry {
-  return { id, fields };
+function entryOf([id, fields, isTooLarge]: RawEntry): Entry {
+  return { id, fields, isTooLarge: isTooLarge === 1 };
 }
 
 function unavailable(cause: LinkFault): GatewayError {

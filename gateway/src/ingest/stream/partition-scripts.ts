@@ -24,12 +24,39 @@ end
 `;
 
 /**
- * Makes the number of partitions known. Keys: partitions, highest, history. Arguments: the number.
+ * Defines `ship(entries, entry, largest)`: adds to the answer what is sent of an entry, and returns its
+ * bytes; of one that is too large only who wants to know, and that it is.
+ */
+const SHIP = `
+local asking = { to = true, key = true, id = true, source = true, receipt = true }
+local function ship(entries, entry, largest)
+  local fields, bytes = entry[2], 0
+  for _, text in ipairs(fields) do bytes = bytes + #text end
+  if bytes <= largest and #fields <= 2000 then
+    entries[#entries + 1] = entry
+    return bytes
+  end
+  local kept = {}
+  for index = 1, #fields - 1, 2 do
+    if asking[fields[index]] and #fields[index + 1] <= 256 and #kept < 20 then
+      kept[#kept + 1] = fields[index]
+      kept[#kept + 1] = fields[index + 1]
+    end
+  end
+  entries[#entries + 1] = { entry[1], kept, 1 }
+  return 0
+end
+`;
+
+/**
+ * Makes the number of partitions known. Keys: partitions, highest, history. Arguments: the number;
+ * 1: only if there is none. Writers go by 1 while there is none.
  */
 const PUBLISH = `${COMMON}
 local partitions, highest, history = unpack(KEYS)
-local wanted = tonumber(ARGV[1])
-local before = tonumber(redis.call('GET', partitions) or wanted)
+local known = redis.call('GET', partitions)
+local before = tonumber(known or 1)
+local wanted = known and ARGV[2] == '1' and before or tonumber(ARGV[1])
 if redis.call('EXISTS', history) == 0 then redis.call('SET', history, '0:' .. before) end
 if before ~= wanted then
   redis.call('APPEND', history, string.format(' %.0f:%d', now_ms(), wanted))
@@ -44,17 +71,19 @@ return most
  * A node's turn: it says that it lives, renews the leases that it holds, takes those that are free
  * while nobody has fewer or that were free in its turn before, and is told which to give up: one while
  * somebody has two fewer, all when it does not take part.
- * Keys: nodes, partitions, highest, history. Arguments: node, whether it takes part, ms for which it
+ * Keys: nodes, partitions, highest, history. Arguments: node, whether it takes part (0: no, 1: yes, 2: it
+ * keeps what it has and takes only what has long been free), ms for which it
  * lives, ms of a lease, token for new leases, how lease keys and streams begin, ms within which
- * writers follow a new number, partitions that were free in the turn before (each between commas),
+ * writers follow a new number, partitions that have long been free (each between commas),
  * pairs of partition and token without epoch.
- * Answers the time, history, and lists: lost, taken, to be released, left free; then for each
+ * Answers nil when the number is not there (Redis came back empty), or the time, history, and lists: lost, taken, to be released, left free; then for each
  * partition executed here number, entries, and ms since the oldest was written.
  */
 const TEND = `${COMMON}
 local nodes, partitions, highest, history = unpack(KEYS)
 local node, takes_part, lives, lasts, token, lease_base, stream_base, lag, seen = unpack(ARGV, 1, 9)
 lives, lasts, lag = tonumber(lives), tonumber(lasts), tonumber(lag)
+if redis.call('EXISTS', partitions, highest) < 2 then return false end
 local now = now_ms()
 redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now)
 if takes_part == '1' then redis.call('ZADD', nodes, now + lives, node) else redis.call('ZREM', nodes, node) end
@@ -121,18 +150,19 @@ end
 for _, index in ipairs(free) do
   -- Who has fewest may be busy otherwise.
   local waits = string.find(seen, ',' .. index .. ',', 1, true)
-  if takes_part == '1' and (waits or counts[node] <= fewest()) then
+  local share = counts[node]
+  if takes_part ~= '0' and (waits or share and share <= fewest()) then
     redis.call('SET', lease_of(index), token .. '/0', 'PX', lasts)
-    counts[node] = counts[node] + 1
+    if share then counts[node] = share + 1 end
     taken[#taken + 1] = index
   else
     left[#left + 1] = index
   end
 end
 for _, index in ipairs(held) do
-  if takes_part ~= '1' or not is_active[index] then
+  if takes_part == '0' or not is_active[index] then
     given[#given + 1] = index
-  elseif #free == 0 and #given == 0 and counts[node] > fewest() + 1 then
+  elseif #free == 0 and #given == 0 and (counts[node] or 0) > fewest() + 1 then
     given[#given + 1] = index
   end
 end
@@ -157,48 +187,63 @@ return 0
 const LEAVE = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
 
 /**
- * Begins anew under the next epoch with what is pending, whoever it was given to.
- * Keys: lease, stream, history. Arguments: token without epoch, epoch, group, consumer, entry to begin
- * at, entries at most. Answers `lost`, or history, where to go on (`0-0`: all was seen), entries,
+ * Begins anew under the next epoch with what is pending, whoever it was given to; one by one, as nobody
+ * knows how large the next is. Keys: lease, stream, history. Arguments: token without epoch, epoch,
+ * group, consumer, entry to begin at, entries at most, bytes after which it is enough, bytes above which
+ * an entry is too large. Answers `lost`, or history, where to go on (`0-0`: all was seen), entries,
  * entries that are gone from the stream.
  */
-const CLAIM = `${COMMON}
+const CLAIM = `${COMMON}${SHIP}
 local lease, stream, history = unpack(KEYS)
-local base, epoch, group, consumer, from, most = unpack(ARGV)
+local base, epoch, group, consumer, from, most, enough, largest = unpack(ARGV)
+most, enough, largest = tonumber(most), tonumber(enough), tonumber(largest)
 if not holds(lease, base) then return 'lost' end
 redis.call('SET', lease, base .. '/' .. epoch, 'KEEPTTL')
 local told = redis.call('GET', history) or ''
-local claimed = redis.pcall('XAUTOCLAIM', stream, group, consumer, 0, from, 'COUNT', most)
-if claimed.err then
-  -- From its beginning: what was executed is not in there any more.
-  redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
-  return { told, '0-0', {}, {} }
-end
-if claimed[1] == '0-0' then
+local entries, gone, bytes = {}, {}, 0
+repeat
+  local claimed = redis.pcall('XAUTOCLAIM', stream, group, consumer, 0, from, 'COUNT', 1)
+  if claimed.err then
+    -- From its beginning: what was executed is not in there any more.
+    redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
+    return { told, '0-0', {}, {} }
+  end
+  from = claimed[1]
+  for _, entry in ipairs(claimed[2]) do bytes = bytes + ship(entries, entry, largest) end
+  for _, id in ipairs(claimed[3]) do gone[#gone + 1] = id end
+until from == '0-0' or #entries + #gone >= most or bytes >= enough
+if from == '0-0' then
   for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
     if info[2] ~= consumer and info[4] == 0 then
       redis.call('XGROUP', 'DELCONSUMER', stream, group, info[2])
     end
   end
 end
-return { told, unpack(claimed) }
+return { told, from, entries, gone }
 `;
 
 /**
- * Keys: lease, stream, history. Arguments: token, group, consumer, entries at most. Answers `lost`,
- * `no group`, or history, new entries and, when there are none, the last entry that there ever was.
+ * Keys: lease, stream, history. Arguments: token, group, consumer, entries at most, bytes after which it
+ * is enough, bytes above which an entry is too large. Answers `lost`, `no group`, or history, new
+ * entries and, when there are none, the last entry that there ever was.
  */
-const READ = `${TRIM}
+const READ = `${TRIM}${SHIP}
 local lease, stream, history = unpack(KEYS)
-local token, group, consumer, most = unpack(ARGV)
+local token, group, consumer, most, enough, largest = unpack(ARGV)
+most, enough, largest = tonumber(most), tonumber(enough), tonumber(largest)
 if redis.call('GET', lease) ~= token then return 'lost' end
-local reply = redis.pcall('XREADGROUP', 'GROUP', group, consumer, 'COUNT', most, 'STREAMS', stream, '>')
-if reply and reply.err then
-  if string.find(reply.err, 'NOGROUP', 1, true) then return 'no group' end
-  return reply
-end
+local entries, bytes = {}, 0
+repeat
+  local reply = redis.pcall('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', stream, '>')
+  if reply and reply.err then
+    if string.find(reply.err, 'NOGROUP', 1, true) then return 'no group' end
+    return reply
+  end
+  local entry = reply and reply[1] and reply[1][2][1]
+  if entry then bytes = bytes + ship(entries, entry, largest) end
+until not entry or #entries >= most or bytes >= enough
 local told = redis.call('GET', history) or ''
-if reply and reply[1] then return { told, reply[1][2], '' } end
+if #entries > 0 then return { told, entries, '' } end
 -- Also what others have acknowledged.
 if redis.call('XLEN', stream) > 0 then trim(stream, group) end
 local info = redis.call('XINFO', 'STREAM', stream)
@@ -208,19 +253,24 @@ end
 `;
 
 /**
- * Moves entries to the dead stream. Keys: lease, stream, dead stream. Arguments: token, group, most
- * dead entries, then for each entry its id, number of texts, and the texts of the dead entry.
+ * Moves entries to the dead stream, as they stand in their own. Keys: lease, stream, dead stream.
+ * Arguments: token, group, most dead entries, texts of an entry above which they are kept as one (Lua's
+ * stack has an end), then for each entry its id, number of texts, and the texts of its letter.
  * Answers `lost`, or how many old dead entries went out.
  */
 const BURY = `${TRIM}
 local lease, stream, dead = unpack(KEYS)
-local token, group, most = unpack(ARGV, 1, 3)
+local token, group, most, texts_max = unpack(ARGV, 1, 4)
 if redis.call('GET', lease) ~= token then return 'lost' end
-local at = 4
+local at = 5
 while at <= #ARGV do
-  local entry, count = ARGV[at], tonumber(ARGV[at + 1])
-  if redis.call('XACK', stream, group, entry) == 1 then
-    redis.call('XADD', dead, '*', unpack(ARGV, at + 2, at + 1 + count))
+  local id, count = ARGV[at], tonumber(ARGV[at + 1])
+  if redis.call('XACK', stream, group, id) == 1 then
+    local entry = redis.call('XRANGE', stream, id, id)[1]
+    local texts = entry and entry[2] or {}
+    if #texts > tonumber(texts_max) then texts = { 'fields', cjson.encode(texts) } end
+    for index = at + 2, at + 1 + count do texts[#texts + 1] = ARGV[index] end
+    redis.call('XADD', dead, '*', unpack(texts))
   end
   at = at + 2 + count
 end

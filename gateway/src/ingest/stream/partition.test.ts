@@ -52,7 +52,11 @@ async function acknowledge(...[items, , consumer]: Parameters<Executor['executeA
 }
 
 /** @param executeAll stands for a ledger that fails in ways in which a real one seldom does */
-function execute(executeAll: Executor['executeAll'], isUp = () => true): Partition {
+function execute(
+  executeAll: Executor['executeAll'],
+  isUp = () => true,
+  caughtUp = async () => undefined as void,
+): Partition {
   const reader = new PartitionReader(
     connect,
     {
@@ -62,6 +66,7 @@ function execute(executeAll: Executor['executeAll'], isUp = () => true): Partiti
       leaseKey: LEASE,
       historyKey: 'history',
       base: 'node/a',
+      largest: 10_000,
     },
     1000,
   );
@@ -73,7 +78,7 @@ function execute(executeAll: Executor['executeAll'], isUp = () => true): Partiti
     receipts: new Receipts(link, 'streamgate', 'node'),
     commandMaxBytes: 10_000,
     isUp,
-    caughtUp: async () => undefined,
+    caughtUp,
     clockAhead: () => 0,
   };
   partition = new Partition(0, parts, Promise.resolve());
@@ -129,6 +134,41 @@ test('nothing is held against an entry while other nodes cannot be reached', asy
   isUp = true;
   await eventually(pending, (count) => count === 0);
   expect(await redis.exists(DEAD)).toBe(0);
+}, 20_000);
+
+test('an entry whose calls never get an answer, so that Redis counts as away, is given up', async () => {
+  await write(1);
+  let isUp = true;
+  execute(
+    async () => {
+      isUp = false;
+      setTimeout(() => (isUp = true), 20);
+      throw new GatewayError('backplane_unavailable');
+    },
+    () => isUp,
+  );
+  await eventually(
+    () => redis.xlen(DEAD),
+    (length) => length === 1,
+    30_000,
+  );
+  expect(await pending()).toBe(0);
+}, 35_000);
+
+test('a delivery that is never heard of does not hold up what comes later', async () => {
+  const done: unknown[] = [];
+  execute(
+    async (...args) => {
+      done.push(...numbers(args[0]));
+      return acknowledge(...args);
+    },
+    () => true,
+    () => new Promise<void>(() => undefined),
+  );
+  for (let n = 0; n < 40; n++) {
+    await redis.xadd(STREAM, '*', 'to', 'user:1', 'event', 'x', 'data', n);
+    await vi.waitUntil(() => done.length === n + 1, 5000);
+  }
 }, 20_000);
 
 test('an answer that is lost on the way leaves nothing lying', async () => {

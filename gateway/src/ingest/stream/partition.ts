@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandInput } from '@streamgate/protocol/commands';
 import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
 import { commandOfEntry, fieldOf } from '@streamgate/protocol/stream';
@@ -9,7 +8,7 @@ import type { Executor } from '../execute.js';
 import type { Receipts } from '../receipts.js';
 import type { Burial, DeadLetters } from './dead-letters.js';
 import type { KeyMoves } from './key-moves.js';
-import { BATCH, type Entry, type PartitionReader } from './partition-reader.js';
+import { BATCH, BATCH_BYTES, type Entry, type PartitionReader } from './partition-reader.js';
 
 export interface PartitionParts {
   readonly reader: PartitionReader;
@@ -26,12 +25,12 @@ export interface PartitionParts {
   readonly clockAhead: () => number;
 }
 
-/** What is executed at once at most, in bytes, unless it is a single entry. */
-const BYTES_MAX = 256 * 1024;
 /** An entry that failed so often while all was well is given up. */
 const ATTEMPTS_MAX = 8;
 /** Batches after which the door waits for this node's own delivery of those before. */
 const PACE = 16;
+/** It does not wait longer than this many ms: what is to be delivered may be gone. */
+const PACE_MS = 2000;
 /** How often it is looked whether another partition has come far enough, in ms. */
 const LOOK_MS = 10;
 
@@ -42,8 +41,10 @@ const LOOK_MS = 10;
 export class Partition {
   /** Resolves when nothing of it is being executed any more. */
   readonly ended: Promise<void>;
-  private readonly stopping = Promise.withResolvers<void>();
   private isStopping = false;
+  private wake: () => void = () => undefined;
+  /** When it last read or settled something, or found nothing to do, in ms since the epoch. */
+  private movedAt = Date.now();
   /** Entries that failed, and how often. */
   private readonly attempts = new Map<string, number>();
   /** Entries that are executed one by one, to find out which it is that fails. */
@@ -62,9 +63,22 @@ export class Partition {
 
   /** What is being executed is finished; what was only read is left for the next reader. */
   stop(): Promise<void> {
+    // It is given as long to end as it had to move.
+    if (!this.isStopping) this.moved();
     this.isStopping = true;
-    this.stopping.resolve();
+    this.wake();
     return this.ended;
+  }
+
+  /** Ends it without waiting: without its lease nothing that is under way can act any more. */
+  abandon(): void {
+    void this.stop();
+    this.parts.reader.close();
+  }
+
+  /** Whether nothing has moved for so many ms. */
+  standsStill(ms: number): boolean {
+    return Date.now() - this.movedAt > ms;
   }
 
   private async run(): Promise<void> {
@@ -77,10 +91,7 @@ export class Partition {
         if (error.code === 'lease_lost') break;
         this.complain(error);
         failures = this.batches > executed ? 1 : failures + 1;
-        await Promise.race([
-          delay(backoff(failures), undefined, { ref: false }),
-          this.stopping.promise,
-        ]);
+        await this.wait(backoff(failures));
       }
     }
     this.parts.reader.close();
@@ -107,6 +118,7 @@ export class Partition {
   private async consume(): Promise<void> {
     const { reader, moves } = this.parts;
     for await (const { history, entries, deleted } of reader.begin()) {
+      this.moved();
       moves.learn(history);
       metrics.streamDeleted.add('', deleted);
       if (this.isStopping) return;
@@ -116,8 +128,9 @@ export class Partition {
     let ahead = this.readAhead();
     while (!this.isStopping) {
       const { history, entries, last } = await ahead;
+      this.moved();
       moves.learn(history);
-      if (entries.length === 0) await Promise.race([reader.ring(last), this.stopping.promise]);
+      if (entries.length === 0) await this.wait(undefined, reader.ring(last));
       ahead = this.readAhead();
       await this.execute(entries);
     }
@@ -134,8 +147,9 @@ export class Partition {
     let rest = entries;
     while (rest.length > 0 && !this.isStopping) {
       const ready = await this.parts.moves.ready(rest.slice(0, this.singly > 0 ? 1 : BATCH));
+      this.moved();
       if (ready === 0) {
-        await delay(LOOK_MS);
+        await this.wait(LOOK_MS);
         continue;
       }
       const part = withinBytes(rest.slice(0, ready));
@@ -143,16 +157,33 @@ export class Partition {
       rest = rest.slice(part.length);
       this.batches++;
       if (this.batches % PACE > 0) continue;
-      await this.pace;
+      await this.wait(PACE_MS, this.pace);
       this.pace = this.parts.caughtUp();
     }
   }
 
+  private moved(): void {
+    this.movedAt = Date.now();
+  }
+
+  /** Resolves after so many ms, when the promise does, or when it is to stop. */
+  private async wait(ms: number | undefined, promise?: Promise<void>): Promise<void> {
+    const { promise: over, resolve, reject } = Promise.withResolvers<void>();
+    this.wake = resolve;
+    const timer = ms === undefined ? undefined : setTimeout(resolve, ms);
+    promise?.then(resolve, reject);
+    if (this.isStopping) resolve();
+    await over.finally(() => clearTimeout(timer));
+  }
+
   private async settle(entries: readonly Entry[]): Promise<void> {
     const refused: Burial[] = [];
+    // A call that never gets an answer makes Redis count as away by itself.
+    const wasUp = this.parts.isUp();
     const commands: { entry: Entry; input: CommandInput }[] = [];
     for (const entry of entries)
       try {
+        if (entry.isTooLarge) throw new GatewayError('payload_too_large');
         commands.push({ entry, input: commandOfEntry(entry.fields, this.parts.commandMaxBytes) });
       } catch (thrown) {
         const error = toGatewayError(thrown);
@@ -162,17 +193,19 @@ export class Partition {
     await this.tellRefused(refused);
     const given: Burial[] = [];
     const passing: GatewayError[] = [];
-    const outcomes = await this.executeAll(commands);
+    const outcomes = await this.executeAll(commands, wasUp);
     for (const [index, { entry }] of commands.entries()) {
       const error = outcomes[index];
       if (!(error instanceof GatewayError)) this.attempts.delete(entry.id);
       else if (!error.retryable) refused.push({ entry, error });
-      else if (passing.length === 0 && this.isGivenUp(entry)) given.push(gaveUp(entry, error));
+      else if (passing.length === 0 && wasUp && this.isGivenUp(entry))
+        given.push(gaveUp(entry, error));
       else passing.push(error);
     }
     await this.tellRefused(given);
     refused.push(...given);
     if (refused.length > 0) await this.parts.dead.bury(refused);
+    this.moved();
     if (passing[0]) throw passing[0];
     this.singly = Math.max(0, this.singly - entries.length);
   }
@@ -180,6 +213,7 @@ export class Partition {
   /** A failure of several entries at once says nothing of any: they are tried one by one then. */
   private async executeAll(
     commands: readonly { entry: Entry; input: CommandInput }[],
+    wasUp: boolean,
   ): Promise<readonly unknown[]> {
     if (commands.length === 0) return [];
     const { executor, reader, clockAhead } = this.parts;
@@ -195,14 +229,13 @@ export class Partition {
       if (error.code === 'lease_lost') throw error;
       // Alone it is told as an outcome of its own.
       if (commands.length === 1) return [error];
-      if (this.parts.isUp()) this.singly = commands.length;
+      if (wasUp) this.singly = commands.length;
       throw error;
     }
   }
 
-  /** While other nodes cannot be reached nothing is held against an entry. */
+  /** Only what was tried while other nodes could be reached is held against an entry. */
   private isGivenUp({ id }: Entry): boolean {
-    if (!this.parts.isUp()) return false;
     const attempts = (this.attempts.get(id) ?? 0) + 1;
     this.attempts.set(id, attempts);
     return attempts >= ATTEMPTS_MAX && this.attempts.delete(id);
@@ -232,7 +265,7 @@ function withinBytes(entries: readonly Entry[]): readonly Entry[] {
   let bytes = 0;
   for (const [index, { fields }] of entries.entries()) {
     for (const text of fields) bytes += text.length;
-    if (index > 0 && bytes > BYTES_MAX) return entries.slice(0, index);
+    if (index > 0 && bytes > BATCH_BYTES) return entries.slice(0, index);
   }
   return entries;
 }

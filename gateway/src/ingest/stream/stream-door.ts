@@ -5,7 +5,7 @@ import type { Backplane } from '../../backplane/backplane.js';
 import type { RedisLink } from '../../backplane/redis-link.js';
 import type { RedisConnect } from '../../backplane/redis-options.js';
 import type { Config } from '../../config.js';
-import { log } from '../../ops/log.js';
+import { log, repeated } from '../../ops/log.js';
 import { metrics } from '../../ops/metrics.js';
 import type { Executor } from '../execute.js';
 import { ingestKeys } from '../ingest-keys.js';
@@ -33,6 +33,13 @@ export interface StreamDoorParts {
 const TURN_MS = 250;
 /** A node that was silent for so long is taken for dead, and its partitions are taken over. */
 const LEASE_MS = 2000;
+/** A partition that has neither read nor settled anything for so long is left to others. */
+const STILL_MS = 5000;
+/** For so long afterwards this node takes only what no other node wants. */
+const HESITATES_MS = 30_000;
+/** Turns after which nobody is taken to want a free partition: in doubt, and when this node hesitates. */
+const FREE_TURNS = 1;
+const UNWANTED_TURNS = 4;
 
 /** A partition that this node executes. */
 interface Held {
@@ -62,10 +69,13 @@ export class StreamDoor {
   private readonly held = new Map<number, Held>();
   /** By partition: entries, and ms since the oldest was written. */
   private lag = new Map<number, { entries: number; ageMs: number }>();
-  /** Partitions that nobody executed at the last turn. */
-  private free: readonly number[] = [];
+  /** Partitions that nobody executes -> for how many turns. */
+  private free = new Map<number, number>();
+  /** Until when it hesitates, in ms since the epoch: what stood still here may do so again. */
+  private hesitatesUntil = 0;
   private clockAhead = 0;
-  private isPublished = false;
+  /** How many partitions there are, once it has been published. */
+  private partitions: number | undefined;
   private timer: NodeJS.Timeout | undefined;
   private turning: Promise<void> = Promise.resolve();
   private isClosed = false;
@@ -109,8 +119,13 @@ export class StreamDoor {
     try {
       if (this.parts.link.up) await this.tend();
     } catch (error) {
+      const { code, cause } = toGatewayError(error);
       // The link says that Redis is away; leases that run out meanwhile are found lost when it is back.
-      log.debug({ code: toGatewayError(error).code }, 'the stream door was not tended');
+      if (code !== 'internal') log.debug({ code }, 'the stream door was not tended');
+      else
+        repeated('stream door turn', 10_000, (more) =>
+          log.error({ err: cause, more }, 'the stream door was not tended'),
+        );
     }
     if (this.isClosed) return;
     this.timer = setTimeout(() => {
@@ -120,33 +135,19 @@ export class StreamDoor {
   }
 
   private async tend(): Promise<void> {
-    const { partitions } = this.names;
-    const { nodes, highest, history } = this.keys;
-    if (!this.isPublished) {
-      const { streamPartitions } = this.parts.config;
-      await this.run('publish', [partitions, highest, history], [streamPartitions]);
-      this.isPublished = true;
-    }
+    if (this.partitions === undefined)
+      await this.publish(this.parts.config.streamPartitions, false);
     const base = `${this.nodeId}/${randomBytes(9).toString('base64url')}`;
-    const owned = [...this.held].flatMap(([index, held]) => [index, held.base]);
-    const answer = await this.run(
-      'tend',
-      [nodes, partitions, highest, history],
-      [
-        this.nodeId,
-        Number(this.serves()),
-        LEASE_MS,
-        LEASE_MS,
-        base,
-        this.keys.lease(0).slice(0, -1),
-        this.names.partition(0),
-        WRITERS_LAG_MS,
-        `,${this.free.join(',')},`,
-        ...owned,
-      ],
-    );
-    const [now, , lost, taken, given, free, ...lag] = answer as Turn;
-    this.free = free;
+    let answer = await this.askTurn(base);
+    if (!answer) {
+      // A Redis that came back empty: writers would go by one partition.
+      await this.publish(this.partitions!, true);
+      answer = await this.askTurn(base);
+    }
+    if (!answer) return;
+    const [now, history, lost, taken, given, free, ...lag] = answer;
+    this.partitions = Number(history.slice(history.lastIndexOf(':') + 1));
+    this.free = new Map(free.map((index) => [index, (this.free.get(index) ?? 0) + 1]));
     this.clockAhead = now - Date.now();
     this.readLag(lag);
     for (const index of lost) this.drop(index);
@@ -155,6 +156,31 @@ export class StreamDoor {
       if (held) void this.release(held);
     }
     for (const index of taken) this.take(index, base);
+    for (const [index, held] of this.held)
+      if (held.partition.standsStill(STILL_MS)) this.abandon(held, lost.includes(index));
+  }
+
+  private async publish(partitions: number, onlyIfMissing: boolean): Promise<void> {
+    const { highest, history } = this.keys;
+    const keys = [this.names.partitions, highest, history];
+    await this.run('publish', keys, [partitions, Number(onlyIfMissing)]);
+    this.partitions = partitions;
+  }
+
+  private async askTurn(base: string): Promise<Turn | null> {
+    const { nodes, highest, history, lease } = this.keys;
+    const hesitates = Date.now() < this.hesitatesUntil;
+    const turns = hesitates ? UNWANTED_TURNS : FREE_TURNS;
+    const unwanted = [...this.free].flatMap(([index, free]) => (free < turns ? [] : [index]));
+    const owned = [...this.held].flatMap(([index, held]) => [index, held.base]);
+    const part = hesitates ? 2 : 1;
+    const args = [
+      ...[this.nodeId, this.serves() ? part : 0, LEASE_MS, LEASE_MS, base],
+      ...[lease(0).slice(0, -1), this.names.partition(0), WRITERS_LAG_MS],
+      ...[`,${unwanted.join(',')},`, ...owned],
+    ];
+    const answer = await this.run('tend', [nodes, this.names.partitions, highest, history], args);
+    return answer as Turn | null;
   }
 
   private take(index: number, base: string): void {
@@ -168,6 +194,7 @@ export class StreamDoor {
       leaseKey: this.keys.lease(index),
       historyKey: this.keys.history,
       base,
+      largest: config.commandMaxBytes,
     };
     const reader = new PartitionReader(connect, place, config.redisTimeoutMs);
     const before = this.held.get(index)?.partition.ended ?? Promise.resolve();
@@ -203,8 +230,23 @@ export class StreamDoor {
     void this.held.get(index)?.partition.stop();
   }
 
-  private async release({ partition, base }: Held): Promise<void> {
-    await partition.stop();
+  /** Its connection or what it executes hangs, while this node lives: others may do better. */
+  private abandon(held: Held, isLost: boolean): void {
+    const { index } = held.partition;
+    log.warn({ partition: index }, 'a partition stands still, and is left to others');
+    held.partition.abandon();
+    this.forget(held);
+    if (isLost) return;
+    this.hesitatesUntil = Date.now() + HESITATES_MS;
+    void this.giveUp(held);
+  }
+
+  private async release(held: Held): Promise<void> {
+    await held.partition.stop();
+    await this.giveUp(held);
+  }
+
+  private async giveUp({ partition, base }: Held): Promise<void> {
     if (!this.parts.link.up) return;
     try {
       await this.run('release', [this.keys.lease(partition.index)], [base]);
