@@ -145,7 +145,9 @@ export class Sessions implements SessionHooks {
     this.parts.flood.opened(session);
     this.watch(session);
     this.parts.rooms.entered(session);
-    if (!session.dormant) this.parts.inbox.opened(session);
+    // What is kept is sent out of the inbox when it wakes, and not before.
+    if (session.dormant) session.sift(() => false);
+    else this.parts.inbox.opened(session);
     // Revoked while it was being let in: nobody could end it then.
     if (this.parts.revocations.has(session.principal)) session.close('revoked');
   }

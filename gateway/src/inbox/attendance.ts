@@ -11,6 +11,8 @@ export interface Desk {
   /** What was received need not be kept. */
   take(session: Attendee, what: Taken['what']): void;
   caughtUp(): Promise<void>;
+  /** Events that an inbox holds at most. */
+  readonly mostEvents: number;
   /** For an event that ends in a text: where the client is then. */
   offset(session: Attendee): string | undefined;
   /** The store cannot be asked: `attendance.resume` is called when it may be there again. */
@@ -23,6 +25,8 @@ export abstract class Attendance {
   protected after = BEGINNING;
   private busy = false;
   private again = false;
+  /** The log says once why. */
+  private complained = false;
 
   constructor(
     readonly session: Attendee,
@@ -67,8 +71,11 @@ export abstract class Attendance {
   protected abstract pass(): void;
 
   protected failed(thrown: unknown): void {
-    if (!(thrown instanceof GatewayError && thrown.code === 'backplane_unavailable'))
+    const isAway = thrown instanceof GatewayError && thrown.code === 'backplane_unavailable';
+    if (!isAway && !this.complained) {
+      this.complained = true;
       log.error({ err: toGatewayError(thrown).cause, session: this.session.id }, 'the inbox');
+    }
     if (!this.session.connected) return;
     this.pass();
     this.desk.owe(this);

@@ -42,6 +42,7 @@ function scene() {
     },
   } as unknown as Attendee;
   const desk: Desk = {
+    mostEvents: 3,
     look: () => new Promise((resolve) => looks.push(resolve)),
     take: (_, what: Taken['what']) => done.push(what),
     caughtUp: () => new Promise((resolve) => caught.push(resolve)),
@@ -136,4 +137,17 @@ test('listens to heartbeats only while something is to be proven', async () => {
   seen.beat();
   expect(seen.listens).toBe(false);
   expect(seen.done).toContainEqual({ tags: ['a'] });
+});
+
+test('remembers no more of what came live than an inbox holds', async () => {
+  const { attendance, done, answer, beat } = scene();
+  attendance.opened();
+  await answer(undefined);
+  await vi.waitUntil(() => done.length === 1);
+  for (let n = 0; n < 1000; n++) attendance.heard(String(n));
+  beat();
+  beat();
+  const { tags } = done.at(-1) as { tags: string[] };
+  expect(tags.length).toBeLessThan(6);
+  expect(tags.slice(-3)).toEqual(['997', '998', '999']);
 });

@@ -120,7 +120,8 @@ export class HeartbeatAttendance extends Attendance {
   }
 
   private note(sent: Sent): void {
-    this.proof ??= new Proof();
+    // Of more than an inbox holds the oldest are not in it any more.
+    this.proof ??= new Proof(this.desk.mostEvents, isTag);
     this.proof.sent(sent);
     this.stop ??= this.session.onHeartbeat(() => this.beat());
   }
@@ -137,4 +138,8 @@ export class HeartbeatAttendance extends Attendance {
     this.stop?.();
     this.stop = undefined;
   }
+}
+
+function isTag(sent: Sent): boolean {
+  return typeof sent === 'string';
 }

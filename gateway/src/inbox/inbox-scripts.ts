@@ -5,9 +5,10 @@ import { inboxBase } from './inbox-keys.js';
 export type InboxLimits = Pick<Config, 'inboxMaxEvents' | 'inboxMaxBytes' | 'inboxSeconds'>;
 
 /**
- * Lua that defines `inbox_append(namespace, user, tag, payload, expires_at)`, for scripts that keep an
- * event in the step that sends it. `expires_at` is in ms since the epoch, 0: never. It returns 1, or 0
- * when an event of this tag lies there already, and how many older ones went out for it.
+ * Lua that defines `inbox_append(namespace, user, tag, payload, ttl)`, for scripts that keep an event in
+ * the step that sends it. `ttl`: the ms for which it is worth delivering, 0: no end. By Redis' clock: who
+ * looks asks the same. It returns 1, or 0 when an event of this tag lies there already, and how many older
+ * ones went out for it.
  */
 export function inboxLua(config: InboxLimits & Pick<Config, 'redisPrefix'>): string {
   return `
@@ -20,28 +21,32 @@ local function inbox_names(namespace, user)
   return INBOX .. ':order:' .. name, INBOX .. ':items:' .. name
 end
 
--- Redis' clock in microseconds.
+-- Redis' clock in microseconds, asked once for a script.
+local inbox_time
 local function inbox_now()
-  local time = redis.call('TIME')
-  return time[1] * 1000000 + time[2]
+  if not inbox_time then
+    local time = redis.call('TIME')
+    inbox_time = time[1] * 1000000 + time[2]
+  end
+  return inbox_time
 end
 
--- Lets go of one event; returns the bytes that are left.
+-- Lets go of one event; returns the bytes that are left. Redis may have lost the item of a tag.
 local function inbox_drop(order, items, tag)
-  local bytes = redis.call('HINCRBY', items, '', -redis.call('HSTRLEN', items, tag))
-  redis.call('HDEL', items, tag)
   redis.call('ZREM', order, tag)
-  return bytes
+  local size = redis.call('HSTRLEN', items, tag)
+  if size == 0 then return tonumber(redis.call('HGET', items, '') or 0) end
+  redis.call('HDEL', items, tag)
+  return redis.call('HINCRBY', items, '', -size)
 end
 
 -- Lets go of the oldest until all limits are kept; the newest stays. Returns how many went out.
-local function inbox_limit(order, items, now)
-  local count = redis.call('ZCARD', order)
-  local bytes = tonumber(redis.call('HGET', items, ''))
+local function inbox_limit(order, items, count, bytes)
+  local since = inbox_now() - INBOX_SECONDS * 1000000
   local dropped = 0
   while count > 1 do
     local oldest = redis.call('ZRANGE', order, 0, 0, 'WITHSCORES')
-    local old = tonumber(oldest[2]) < now - INBOX_SECONDS * 1000000
+    local old = tonumber(oldest[2]) < since
     if not old and count <= INBOX_EVENTS and bytes <= INBOX_BYTES then break end
     bytes = inbox_drop(order, items, oldest[1])
     count = count - 1
@@ -50,44 +55,61 @@ local function inbox_limit(order, items, now)
   return dropped
 end
 
-local function inbox_append(namespace, user, tag, payload, expires_at)
+local function inbox_append(namespace, user, tag, payload, ttl)
   local order, items = inbox_names(namespace, user)
-  if redis.call('ZSCORE', order, tag) then return 0, 0 end
   local now = inbox_now()
-  local newest = redis.call('ZRANGE', order, -1, -1, 'WITHSCORES')[2]
-  local place = math.max(now, (tonumber(newest) or 0) + 1)
-  local item = string.format('%.0f %s', expires_at, payload)
-  redis.call('ZADD', order, string.format('%.0f', place), tag)
+  local newest = tonumber(redis.call('ZRANGE', order, -1, -1, 'WITHSCORES')[2])
+  local place = math.max(now, (newest or 0) + 1)
+  if redis.call('ZADD', order, 'NX', string.format('%.0f', place), tag) == 0 then return 0, 0 end
+  local expires = ttl > 0 and math.floor(now / 1000) + ttl or 0
+  local item = string.format('%.0f %s', expires, payload)
+  if not newest then redis.call('DEL', items) end
   redis.call('HSET', items, tag, item)
-  redis.call('HINCRBY', items, '', #item)
-  redis.call('EXPIRE', order, INBOX_SECONDS)
-  redis.call('EXPIRE', items, INBOX_SECONDS)
-  return 1, inbox_limit(order, items, now)
+  local bytes = redis.call('HINCRBY', items, '', #item)
+  -- Once in a second; and where Redis has lost the items.
+  local aged = not newest or bytes == #item or math.floor(newest / 1000000) ~= math.floor(now / 1000000)
+  if aged then
+    redis.call('EXPIRE', order, INBOX_SECONDS + 1)
+    redis.call('EXPIRE', items, INBOX_SECONDS + 1)
+  end
+  if not newest then return 1, 0 end
+  local count = redis.call('ZCARD', order)
+  if not aged and count <= INBOX_EVENTS and bytes <= INBOX_BYTES then return 1, 0 end
+  return 1, inbox_limit(order, items, count, bytes)
 end
 `;
 }
 
+/** In place of an inbox that could not be looked into. */
+export const BROKEN = -1;
+
 /**
  * Looks into inboxes. Most events of one, most bytes of one, most bytes of all; then namespace, user and the
  * place behind which to look (`-`: only where the newest stands), again and again. Answers for each
- * nothing when the inbox is empty, else whether more lies there, up to where it was looked, how many
- * were let go of because they had expired, and tag and event again and again.
+ * nothing when the inbox is empty, `BROKEN` and why when Redis could not, else whether more lies there, up to
+ * where it was looked, how many were let go of because they had expired, how many because of the limits or
+ * because Redis had lost them, and tag and event again and again.
  */
 export const LOOK = `
 local most_events, most_bytes, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = inbox_now()
 
 local function read(order, items, after)
-  local answer = { 0, after, 0 }
+  local bytes = tonumber(redis.call('HGET', items, '') or 0)
+  local dropped = inbox_limit(order, items, redis.call('ZCARD', order), bytes)
+  local answer = { 0, after, 0, dropped }
   local found = redis.call('ZRANGE', order, '(' .. after, '+inf', 'BYSCORE',
     'LIMIT', 0, most_events + 1, 'WITHSCORES')
-  local bytes = 0
+  bytes = 0
   for index = 1, #found, 2 do
     local tag = found[index]
     local item = redis.call('HGET', items, tag)
-    local begin = string.find(item, ' ', 1, true)
-    local expires = tonumber(string.sub(item, 1, begin - 1))
-    if expires > 0 and expires * 1000 <= now then
+    local begin = item and string.find(item, ' ', 1, true)
+    local expires = item and tonumber(string.sub(item, 1, begin - 1))
+    if not item then
+      redis.call('ZREM', order, tag)
+      answer[4] = answer[4] + 1
+    elseif expires > 0 and expires * 1000 <= now then
       inbox_drop(order, items, tag)
       answer[3] = answer[3] + 1
     elseif index > 2 * most_events or most <= 0 or (bytes > 0 and bytes + #item > most_bytes) then
@@ -104,17 +126,19 @@ local function read(order, items, after)
   return answer
 end
 
+local function look(namespace, user, after)
+  local order, items = inbox_names(namespace, user)
+  local newest = redis.call('ZRANGE', order, -1, -1, 'WITHSCORES')[2]
+  if not newest then return false end
+  if after == '-' then return { 0, newest, 0, 0 } end
+  return read(order, items, after)
+end
+
 local answers = {}
 for index = 4, #ARGV, 3 do
-  local order, items = inbox_names(ARGV[index], ARGV[index + 1])
-  local newest = redis.call('ZRANGE', order, -1, -1, 'WITHSCORES')[2]
-  local answer = false
-  if newest and ARGV[index + 2] == '-' then
-    answer = { 0, newest, 0 }
-  elseif newest then
-    inbox_limit(order, items, now)
-    answer = read(order, items, ARGV[index + 2])
-  end
+  -- One that is broken must not keep the others from theirs.
+  local whole, answer = pcall(look, ARGV[index], ARGV[index + 1], ARGV[index + 2])
+  if not whole then answer = { ${BROKEN}, type(answer) == 'table' and answer.err or tostring(answer) } end
   answers[#answers + 1] = answer
 end
 return answers
@@ -122,21 +146,12 @@ return answers
 
 /**
  * Takes events out: namespace, user, number of tags and the tags; or -1 and the place up to which all
- * is taken; again and again. Answers how many there were.
+ * is taken; again and again. Answers how many there were, and from how many inboxes Redis could not take.
  */
 export const TAKE = `
-local taken = 0
-local index = 1
-while index <= #ARGV do
-  local order, items = inbox_names(ARGV[index], ARGV[index + 1])
-  local count = tonumber(ARGV[index + 2])
-  local tags = {}
-  if count < 0 then
-    tags = redis.call('ZRANGE', order, '-inf', ARGV[index + 3], 'BYSCORE')
-    count = 1
-  else
-    for at = index + 3, index + 2 + count do tags[#tags + 1] = ARGV[at] end
-  end
+local taken, broken = 0, 0
+
+local function take(order, items, tags)
   for _, tag in ipairs(tags) do
     if redis.call('ZSCORE', order, tag) then
       inbox_drop(order, items, tag)
@@ -144,7 +159,19 @@ while index <= #ARGV do
     end
   end
   if redis.call('EXISTS', order) == 0 then redis.call('DEL', items) end
-  index = index + 3 + count
 end
-return taken
+
+local index = 1
+while index <= #ARGV do
+  local order, items = inbox_names(ARGV[index], ARGV[index + 1])
+  local count = tonumber(ARGV[index + 2])
+  local first = index + 3
+  local function these()
+    if count < 0 then return redis.call('ZRANGE', order, '-inf', ARGV[first], 'BYSCORE') end
+    return { unpack(ARGV, first, first + count - 1) }
+  end
+  if not pcall(function() take(order, items, these()) end) then broken = broken + 1 end
+  index = first + math.abs(count)
+end
+return { taken, broken }
 `;

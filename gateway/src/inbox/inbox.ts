@@ -28,7 +28,11 @@ export class Inbox {
   private readonly desk: Desk;
   private retry: NodeJS.Timeout | undefined;
 
-  constructor(config: Pick<Config, 'inboxAck'>, backplane: Backplane, store: InboxStore) {
+  constructor(
+    config: Pick<Config, 'inboxAck' | 'inboxMaxEvents'>,
+    backplane: Backplane,
+    store: InboxStore,
+  ) {
     this.byClient = config.inboxAck === 'client';
     this.looks = new Looks(store);
     this.takings = new Takings(store, this.byClient ? LINGER_MS : 0);
@@ -37,6 +41,7 @@ export class Inbox {
         this.looks.look({ namespace, userId, after }),
       take: ({ namespace, principal: { userId } }, what) =>
         this.takings.add({ namespace, userId, what }),
+      mostEvents: config.inboxMaxEvents,
       caughtUp: () => backplane.caughtUp(),
       offset: ({ namespace }) => backplane.offset(namespace),
       owe: (attendance) => this.owe(attendance),
@@ -78,7 +83,7 @@ export class Inbox {
     attendance.closed();
     this.owing.delete(attendance);
     // It may come back at once, and is not to be sent again what it has acknowledged.
-    if (this.byClient) this.takings.flush();
+    if (this.byClient) this.takings.flush(session.namespace, session.principal.userId);
   }
 
   /** Resolves when what was received is taken out, as far as that is possible. */

@@ -1,3 +1,4 @@
+import { GatewayError } from '@streamgate/protocol/errors';
 import type { InboxStore, Look, Page } from './store.js';
 
 interface Asked {
@@ -12,7 +13,7 @@ export class Looks {
 
   constructor(private readonly store: Pick<InboxStore, 'look'>) {}
 
-  /** @throws GatewayError `backplane_unavailable` */
+  /** @throws GatewayError `backplane_unavailable`, `internal`: this inbox is broken */
   look(look: Look): Promise<Page | undefined> {
     return new Promise((resolve, reject) => {
       if (this.asked.push({ look, resolve, reject }) === 1)
@@ -27,7 +28,11 @@ export class Looks {
   private async ask(asked: readonly Asked[]): Promise<void> {
     try {
       const pages = await this.store.look(asked.map(({ look }) => look));
-      for (const [index, { resolve }] of asked.entries()) resolve(pages[index]);
+      for (const [index, { resolve, reject }] of asked.entries()) {
+        const page = pages[index];
+        if (page instanceof GatewayError) reject(page);
+        else resolve(page);
+      }
     } catch (error) {
       for (const { reject } of asked) reject(error);
     }

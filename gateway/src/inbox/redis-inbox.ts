@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { GatewayError } from '@streamgate/protocol/errors';
 import type { Config } from '../config.js';
 import type { RedisLink } from '../backplane/redis-link.js';
+import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
-import { LOOK, TAKE, type InboxLimits, inboxLua } from './inbox-scripts.js';
+import { BROKEN, LOOK, TAKE, type InboxLimits, inboxLua } from './inbox-scripts.js';
 import type { InboxStore, Look, Page, Taken } from './store.js';
 
 /** Of one inbox at a time, and of all that are looked into with one call. */
@@ -13,7 +15,9 @@ const CALL_LOOKS = 100;
 /** Tags of one call. */
 const CALL_TAGS = 1000;
 
-type Answer = [more: number, reached: string, expired: number, ...events: string[]];
+type Answer =
+  | [more: number, reached: string, expired: number, dropped: number, ...events: string[]]
+  | [broken: typeof BROKEN, why: string];
 
 /** Inboxes in Redis; the ledgers append to them in the step that sends the event. */
 export class RedisInbox implements InboxStore {
@@ -30,8 +34,8 @@ export class RedisInbox implements InboxStore {
     this.scripts = { look: scriptOf(lua + LOOK), take: scriptOf(lua + TAKE) };
   }
 
-  async look(looks: readonly Look[]): Promise<(Page | undefined)[]> {
-    const pages: (Page | undefined)[] = [];
+  async look(looks: readonly Look[]): Promise<(Page | undefined | GatewayError)[]> {
+    const pages: (Page | undefined | GatewayError)[] = [];
     for (let begin = 0; begin < looks.length; begin += CALL_LOOKS) {
       const part = looks.slice(begin, begin + CALL_LOOKS);
       const asked = part.flatMap(({ namespace, userId, after }) => [namespace, userId, after]);
@@ -44,7 +48,8 @@ export class RedisInbox implements InboxStore {
 
   async take(taken: readonly Taken[]): Promise<void> {
     let args: (string | number)[] = [];
-    for (const { namespace, userId, what } of taken) {
+    for (const part of partsOf(taken)) {
+      const { namespace, userId, what } = part;
       if ('upTo' in what) args.push(namespace, userId, -1, what.upTo);
       else args.push(namespace, userId, what.tags.length, ...what.tags);
       if (args.length < CALL_TAGS) continue;
@@ -61,7 +66,9 @@ export class RedisInbox implements InboxStore {
   }
 
   private async takeNow(args: readonly (string | number)[]): Promise<void> {
-    metrics.inboxTaken.add('', (await this.run('take', args)) as number);
+    const [events, broken] = (await this.run('take', args)) as [number, number];
+    metrics.inboxTaken.add('', events);
+    if (broken > 0) log.error({ inboxes: broken }, 'cannot take out of inboxes');
   }
 
   /** @throws GatewayError `backplane_unavailable` */
@@ -80,8 +87,23 @@ function scriptOf(lua: string): { lua: string; sha: string } {
   return { lua, sha: createHash('sha1').update(lua).digest('hex') };
 }
 
-function pageOf([more, reached, expired, ...flat]: Answer): Page {
+/** No more tags in one than a call takes. */
+function* partsOf(taken: readonly Taken[]): Generator<Taken> {
+  for (const each of taken) {
+    const { what } = each;
+    if ('upTo' in what) yield each;
+    else
+      for (let begin = 0; begin < what.tags.length; begin += CALL_TAGS)
+        yield { ...each, what: { tags: what.tags.slice(begin, begin + CALL_TAGS) } };
+  }
+}
+
+function pageOf(answer: Answer): Page | GatewayError {
+  if (answer[0] === BROKEN && answer.length === 2)
+    return new GatewayError('internal', 'Inbox', { cause: new Error(answer[1]) });
+  const [more, reached, expired, dropped, ...flat] = answer as Extract<Answer, { 3: number }>;
   metrics.inboxExpired.add('', expired);
+  metrics.inboxDropped.add('', dropped);
   const events: { tag: string; payload: string }[] = [];
   for (let index = 0; index < flat.length; index += 2)
     events.push({ tag: flat[index]!, payload: flat[index + 1]! });

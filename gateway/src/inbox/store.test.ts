@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { GatewayError } from '@streamgate/protocol/errors';
 import { Redis } from 'ioredis';
 import { RedisLink } from '../backplane/redis-link.js';
 import { redisOptions } from '../backplane/redis-options.js';
@@ -52,20 +53,26 @@ const KINDS: Record<string, (limits?: Partial<typeof LIMITS>) => Inbox> = {
     return {
       store: new RedisInbox(config, link),
       async append(kept) {
-        const { namespace, users, tag, payload, expiresAt = 0 } = { ...DEFAULTS, ...kept };
-        const args = [namespace, tag, payload, expiresAt, ...users];
+        const { namespace, users, tag, payload, expiresAt } = { ...DEFAULTS, ...kept };
+        const ttl = expiresAt === undefined ? 0 : expiresAt - Date.now();
+        const args = [namespace, tag, payload, ttl, ...users];
         metrics.inboxDropped.add('', (await link.redis.eval(lua, 0, ...args)) as number);
       },
     };
   },
 };
 
+function pageOf(looked: Page | undefined | GatewayError): Page | undefined {
+  if (looked instanceof GatewayError) throw looked;
+  return looked;
+}
+
 const DEFAULTS: Kept = { namespace: '/', users: ['u'], tag: 't', payload: '["said"]' };
 
 describe.each(Object.keys(KINDS))('an inbox in %s', (kind) => {
   const open = KINDS[kind]!;
   const look = async ({ store }: Inbox, after = BEGINNING, userId = 'u') =>
-    (await store.look([{ namespace: '/', userId, after }]))[0];
+    pageOf((await store.look([{ namespace: '/', userId, after }]))[0]);
   const tags = (page: Page | undefined) => page?.events.map(({ tag }) => tag);
 
   async function fill(inbox: Inbox, count: number, kept: Partial<Kept> = {}) {
@@ -87,7 +94,11 @@ describe.each(Object.keys(KINDS))('an inbox in %s', (kind) => {
       more: false,
     });
     const looks = ['v', 'nobody', 'u'].map((userId) => ({ namespace: '/', userId, after: '0' }));
-    expect((await inbox.store.look(looks)).map(tags)).toEqual([['z'], undefined, ['z', 'a']]);
+    expect((await inbox.store.look(looks)).map(pageOf).map(tags)).toEqual([
+      ['z'],
+      undefined,
+      ['z', 'a'],
+    ]);
   });
 
   test('holds an event once, however often it is put in', async () => {
@@ -190,7 +201,7 @@ test('all inboxes of a node without Redis have a bound together', async () => {
     userId: String(user),
     after: BEGINNING,
   }));
-  const found = (await store.look(looks)).map((page) => page?.events.length ?? 0);
+  const found = (await store.look(looks)).map((page) => pageOf(page)?.events.length ?? 0);
   expect(found.join('')).toMatch(/^0+1{9}$/);
 });
 
@@ -198,9 +209,8 @@ test('many users are looked for with few calls, and no answer grows without boun
   const inbox = KINDS.redis!();
   const users = Array.from({ length: 250 }, (_, index) => `user-${index}`);
   await inbox.append({ users, payload: JSON.stringify(['x'.repeat(20_000)]) });
-  const pages = await inbox.store.look(
-    users.map((userId) => ({ namespace: '/', userId, after: BEGINNING })),
-  );
+  const looks = users.map((userId) => ({ namespace: '/', userId, after: BEGINNING }));
+  const pages = (await inbox.store.look(looks)).map(pageOf);
   expect(pages).toHaveLength(250);
   const found = pages.filter((page) => page!.events.length === 1);
   expect(found.length).toBeGreaterThan(100);
@@ -210,4 +220,98 @@ test('many users are looked for with few calls, and no answer grows without boun
     expect(page).toMatchObject(
       page!.events.length ? { more: false } : { more: true, reached: '0' },
     );
+});
+
+const ALICE = { namespace: '/', userId: 'alice' };
+const BOB = { namespace: '/', userId: 'bob' };
+const ORDER = '{test}:1:inbox:order:/:alice';
+const ITEMS = '{test}:1:inbox:items:/:alice';
+
+test('what an event is worth goes by the clock of Redis', async () => {
+  const inbox = KINDS.redis!();
+  // A node that is far behind: what remains is the same.
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() - 3_600_000);
+  try {
+    await inbox.append({ users: ['alice'], expiresAt: Date.now() + 60_000 });
+  } finally {
+    clock.mockRestore();
+  }
+  expect(await inbox.store.look([{ ...ALICE, after: BEGINNING }])).toMatchObject([
+    { events: [{ tag: 't' }] },
+  ]);
+});
+
+test('an inbox whose events Redis has lost begins anew', async () => {
+  const inbox = KINDS.redis!({ inboxMaxEvents: 3 });
+  const alice = { ...ALICE, after: BEGINNING };
+  for (const tag of ['a', 'b']) await inbox.append({ users: ['alice', 'bob'], tag });
+  await link.redis.del(ITEMS);
+  await inbox.append({ users: ['alice', 'bob'], tag: 'c' });
+  const before = metrics.inboxDropped.value();
+  expect(await inbox.store.look([alice, { ...BOB, after: BEGINNING }])).toMatchObject([
+    { events: [{ tag: 'c' }], more: false },
+    { events: [{ tag: 'a' }, { tag: 'b' }, { tag: 'c' }] },
+  ]);
+  expect(metrics.inboxDropped.value()).toBe(before + 2);
+  expect(await link.redis.ttl(ITEMS)).toBeGreaterThan(0);
+
+  await link.redis.del(ITEMS);
+  expect(await inbox.store.look([alice])).toMatchObject([{ events: [], more: false }]);
+  expect(await inbox.store.look([alice])).toEqual([undefined]);
+  expect(await link.redis.exists(ITEMS)).toBe(0);
+
+  // And the other way round: what nobody finds any more does not count.
+  await inbox.append({ users: ['alice'], tag: 'd', payload: JSON.stringify('x'.repeat(999)) });
+  await link.redis.del(ORDER);
+  await inbox.append({ users: ['alice'], tag: 'e' });
+  expect(await link.redis.hkeys(ITEMS)).toEqual(['e', '']);
+  await inbox.store.take([{ ...ALICE, what: { tags: ['e'] } }]);
+  expect(await link.redis.exists(ORDER, ITEMS)).toBe(0);
+});
+
+test('an inbox that is broken does not keep others from theirs', async () => {
+  const inbox = KINDS.redis!();
+  await inbox.append({ users: ['alice', 'bob'] });
+  await link.redis.set(ITEMS, 'by hand');
+  const looked = await inbox.store.look([
+    { ...ALICE, after: BEGINNING },
+    { ...BOB, after: BEGINNING },
+  ]);
+  expect(looked[0]).toMatchObject({ code: 'internal' });
+  expect(looked[1]).toMatchObject({ events: [{ tag: 't' }] });
+  const what = { tags: ['t'] };
+  await inbox.store.take([
+    { ...ALICE, what },
+    { ...BOB, what },
+  ]);
+  expect(await inbox.store.look([{ ...BOB, after: BEGINNING }])).toEqual([undefined]);
+});
+
+test('takes out however many at once', async () => {
+  const inbox = KINDS.redis!();
+  await inbox.append({ users: ['alice'] });
+  const tags = Array.from({ length: 200_000 }, (_, n) => `gone-${n}`);
+  await inbox.store.take([{ ...ALICE, what: { tags: [...tags, 't'] } }]);
+  expect(await inbox.store.look([{ ...ALICE, after: BEGINNING }])).toEqual([undefined]);
+});
+
+test('lasts as long as events go on coming, and costs Redis little for each', async () => {
+  const inbox = KINDS.redis!();
+  await inbox.append({ users: ['alice'], tag: 'first' });
+  await link.redis.expire(ORDER, 5);
+  await link.redis.expire(ITEMS, 5);
+  let n = 0;
+  await vi.waitUntil(async () => {
+    await inbox.append({ users: ['alice'], tag: String(n++) });
+    return (await link.redis.ttl(ORDER)) > 5 && (await link.redis.ttl(ITEMS)) > 5;
+  }, 3000);
+
+  const users = Array.from({ length: 200 }, (_, each) => `user-${each}`);
+  await inbox.append({ users, tag: 'first' });
+  await link.redis.config('RESETSTAT');
+  await inbox.append({ users, tag: 'second' });
+  const calls = [...(await link.redis.info('commandstats')).matchAll(/calls=(\d+)/g)];
+  const all = calls.reduce((sum, [, each]) => sum + Number(each), 0);
+  // Some have begun another second.
+  expect(all / users.length).toBeLessThan(9);
 });

@@ -1,3 +1,5 @@
+import type { GatewayError } from '@streamgate/protocol/errors';
+
 /** An event as it lies in an inbox. */
 export interface StoredEvent {
   readonly tag: string;
@@ -35,8 +37,11 @@ export interface Taken {
 
 /** Events for users until they have received them, in memory or in Redis. */
 export interface InboxStore {
-  /** In the order asked; undefined: the inbox is empty. @throws GatewayError `backplane_unavailable` */
-  look(looks: readonly Look[]): Promise<(Page | undefined)[]>;
+  /**
+   * In the order asked; undefined: the inbox is empty; an error: this one could not be looked into.
+   * @throws GatewayError `backplane_unavailable`
+   */
+  look(looks: readonly Look[]): Promise<(Page | undefined | GatewayError)[]>;
   /** What is not there any more is passed over. @throws GatewayError `backplane_unavailable` */
   take(taken: readonly Taken[]): Promise<void>;
   /** The listener is called when it may be there again after having been away. */

@@ -69,8 +69,10 @@ export function argumentsOf(
     args.push(entry, once ? doneKey(once.key) : '', once?.digest ?? '', acts.length);
     if (!inbox) args.push(0);
     else {
-      const { users, namespace, tag, payload, expiresAt = 0 } = inbox;
-      args.push(users.length, namespace, tag, payload, expiresAt);
+      const { users, namespace, tag, payload, expiresAt } = inbox;
+      // What remains: Redis' clock is another than this node's.
+      const ttl = expiresAt === undefined ? 0 : Math.max(1, expiresAt - Date.now());
+      args.push(users.length, namespace, tag, payload, ttl);
       for (const user of users) args.push(user);
     }
     if (!hold) args.push(0);

@@ -28,7 +28,7 @@ end
  * What the ledgers ask of Redis. Arguments stand in `args`: lease key, token, stream, group (empty
  * without a consumer), seconds for which ids are remembered, number of deeds; then for each deed entry,
  * key and digest of its id (empty: none), number of acts, number of users whose inbox keeps it and, if
- * any, namespace, tag, payload, expiry (ms, 0: none) and the users; number of users for whom a room is
+ * any, namespace, tag, payload, ms for which it is worth delivering (0: no end) and the users; number of users for whom a room is
  * held and, if any, namespace, room, 1 to hold or 0 to release, and the users;
  * number of users whose tokens are revoked and, if any, issued up to when, seconds, and the users;
  * stream of its receipt (empty: none) and, if any, outcome when it is done, sessions (empty: not known),
@@ -70,11 +70,11 @@ end
 local function keep(wanted)
   local users = tonumber(take())
   if users == 0 then return 0 end
-  local namespace, tag, payload, expires = take(), take(), take(), tonumber(take())
+  local namespace, tag, payload, ttl = take(), take(), take(), tonumber(take())
   for _ = 1, users do
     local user = take()
     if wanted then
-      local _, dropped = inbox_append(namespace, user, tag, payload, expires)
+      local _, dropped = inbox_append(namespace, user, tag, payload, ttl)
       answer[1] = answer[1] + (dropped or 0)
     end
   end

@@ -149,6 +149,23 @@ describe.each(TOPOLOGIES)('the inbox on %s', (topology) => {
     await eventually(taken, (now) => now === before + 1);
   });
 
+  test('gives a version 2 client what comes before it speaks when it speaks, once', async () => {
+    const person = somebody();
+    const client = await enter(person, cluster.one, { version: 2 });
+    await keep(person, 1);
+    const { id } = person;
+    await cluster.rest('POST /v1/commands', { to: `user:${id}`, event: 'told', data: { n: 2 } });
+    expect(await client.next('told')).toEqual({ n: 2 });
+    expect(client.has('kept')).toBe(false);
+    await client.ask('get-active-users');
+    expect(await client.next('kept')).toEqual({ n: 1 });
+    await keep(person, 3);
+    expect(await client.next('kept')).toEqual({ n: 3 });
+    // Behind all that the gateway has sent by now.
+    await client.ask('get-active-users');
+    expect(client.has('kept')).toBe(false);
+  });
+
   test('says no to what it cannot keep', async () => {
     const kept = { event: 'kept', durable: true };
     for (const to of ['course:1', ['user:1', 'role:admin'], '*'])
