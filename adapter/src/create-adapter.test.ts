@@ -88,7 +88,7 @@ it('goes on under another name when it was taken for dead, and tells its session
 });
 
 it('tells its sessions when something was trimmed away that it had not read', async () => {
-  const { adapter, io, url } = await start({ leaseMs: 300 });
+  const { adapter, url } = await start({ leaseMs: 300 });
   const { socket, said } = await enter(url);
   const before = adapter.nodeId;
   const mailbox = `${base}m:${before}`;
