@@ -54,7 +54,9 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
     this.mailbox.on('health', ({ up, reason }) => {
       if (!up) this.link.setAway(reason ?? 'connection lost');
     });
-    this.mailbox.on('fenced', () => log.warn('cleared away, as dead or too far behind: sessions start anew'));
+    this.mailbox.on('fenced', () =>
+      log.warn('cleared away, as dead or too far behind: sessions start anew'),
+    );
     this.mailbox.on('fault', (error) => {
       metrics.adapterFaults.add();
       log.error({ err: error }, 'the adapter');
