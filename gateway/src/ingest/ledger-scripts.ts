@@ -28,8 +28,8 @@ end
  * What the ledgers ask of Redis. Arguments stand in `args`: lease key, token, stream, group (empty
  * without a consumer), seconds for which ids are remembered, number of deeds; then for each deed entry,
  * key and digest of its id (empty: none), number of acts, number of users whose inbox keeps it and, if
- * any, namespace, tag, payload, ms for which it is worth delivering (0: no end) and the users; number of users for whom a room is
- * held and, if any, namespace, room, 1 to hold or 0 to release, and the users;
+ * any, namespace, tag, payload, ms for which it is worth delivering (0: no end) and the users; number of
+ * users for whom a room is held and, if any, namespace, room, 1 to hold or 0 to release, and the users;
  * number of users whose tokens are revoked and, if any, issued up to when, seconds, and the users;
  * stream of its receipt (empty: none) and, if any, outcome when it is done, sessions (empty: not known),
  * number of further names and texts, and these.
