@@ -14,6 +14,7 @@ export class Writer {
   written = 0;
   private readonly redis: Redis;
   private readonly stream: string;
+  private closed = false;
 
   /** @param stream of partition 0 */
   constructor(url: string, stream: string) {
@@ -26,6 +27,10 @@ export class Writer {
       commandTimeout: 2000,
     });
     this.redis.on('error', () => undefined);
+    // ioredis gives up when it is refused while it says hello.
+    this.redis.on('end', () => {
+      if (!this.closed) setTimeout(() => void this.redis.connect().catch(() => undefined), 50);
+    });
   }
 
   /**
@@ -48,6 +53,7 @@ export class Writer {
   }
 
   close(): void {
+    this.closed = true;
     this.redis.disconnect();
   }
 
