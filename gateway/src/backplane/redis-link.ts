@@ -69,6 +69,7 @@ export class RedisLink {
     companion.on('error', (error: Error) => {
       this.lastError = reasonOf(error);
     });
+    companion.on('end', () => this.connectAgain(companion));
     companion.on('close', () => {
       this.starting?.resolve();
       this.setAway(this.lastError);
@@ -192,6 +193,18 @@ export class RedisLink {
       this.reconnectIfStuck();
       throw thrown;
     }
+  }
+
+  /** ioredis gives up a connection that ends before it was begun. */
+  private connectAgain(companion: Redis): void {
+    if (this.closed) return;
+    setTimeout(() => {
+      // When it fails it says `end` again.
+      if (!this.closed && companion.status === 'end')
+        companion.connect().catch((error: Error) => {
+          this.lastError = reasonOf(error);
+        });
+    }, backoff(1)).unref();
   }
 
   /** A connection whose other end has vanished says nothing by itself. */
