@@ -57,11 +57,13 @@ describe.each(BACKPLANES)('Redis goes away on %s', (backplane) => {
 
   /** Nodes go on by themselves: what is said on one is heard on the other. */
   async function resumed(): Promise<void> {
-    await eventually(
-      () => say(alice, 'are you there?'),
-      (answer) => answer.data?.scope === 'cluster',
-      20_000,
-    );
+    // Both: a Redis that has lost its data knows of a node's rooms only when that is back.
+    for (const client of [alice, bob])
+      await eventually(
+        () => say(client, 'are you there?'),
+        (answer) => answer.data?.scope === 'cluster',
+        20_000,
+      );
     const heard = () =>
       (bob.all('room-message') as { message: string }[]).some(
         ({ message }) => message === 'marker',
