@@ -32,6 +32,8 @@ export class Member {
   private connecting = false;
   private leaving = false;
   private url = '';
+  /** What was written before waited for a node that stood still, in ms since the epoch. */
+  private excusedUntil = 0;
 
   private constructor(world: World, number: number, token: string) {
     this.world = world;
@@ -44,7 +46,8 @@ export class Member {
     });
     this.socket = manager.socket('/', { auth: { token } });
     this.socket.on('numbered', ({ number: nth, at }: Numbered) => {
-      const waited = world.stoodStill(this.url) ? 0 : Date.now() - at;
+      const excused = world.stoodStill(this.url) || at < this.excusedUntil;
+      const waited = excused ? 0 : Date.now() - at;
       this.life?.received.push({ number: nth, waited });
     });
     this.socket.on('disconnect', () => {
@@ -75,6 +78,7 @@ export class Member {
       const urls = world.urls();
       const url = urls[Math.floor(world.random() * urls.length)];
       if (url === undefined) continue;
+      if (world.stoodStill(this.url)) this.excusedUntil = Date.now();
       Object.assign(socket.io, { uri: url });
       this.url = url;
       if (!(await this.try())) continue;
