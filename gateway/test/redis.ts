@@ -36,7 +36,21 @@ export interface TestRedisOptions {
 /** Starts redis-server with its append-only file on, so that a restart finds the data again. */
 export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'streamgate-redis-')));
-  const port = options.port ?? (await freePort());
+  for (let attempt = 1; ; attempt++)
+    try {
+      return await startRedisOn(options.port ?? (await freePort()), dir, options);
+    } catch (error) {
+      // Somebody else was given the port before the server took it.
+      const isTaken = String(error).includes('Address already in use');
+      if (!isTaken || options.port !== undefined || attempt === 5) throw error;
+    }
+}
+
+async function startRedisOn(
+  port: number,
+  dir: string,
+  options: TestRedisOptions,
+): Promise<TestRedis> {
   const args = [
     ...['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', ''],
     ...['--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction'],
