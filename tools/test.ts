@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Suite, suites } from './suites.ts';
 
@@ -17,6 +17,8 @@ interface Outcome {
   missing?: string;
 }
 
+/** How long a suite may take to end once its report is there. */
+const END_MS = 60_000;
 const here = import.meta.dirname;
 const root = join(here, '..');
 const isCi = !['', '0', 'false', undefined].includes(process.env.CI);
@@ -54,7 +56,16 @@ async function run(suite: Suite): Promise<Outcome> {
     ],
     { cwd: root, stdio: 'inherit' },
   );
+  // A server that a failed test has left behind can keep it from ending.
+  const watch = setInterval(() => {
+    if (!existsSync(report)) return;
+    clearInterval(watch);
+    ending = setTimeout(() => vitest.kill('SIGKILL'), END_MS);
+  }, 1000);
+  let ending: NodeJS.Timeout | undefined;
   const [status] = await once(vitest, 'exit');
+  clearInterval(watch);
+  clearTimeout(ending);
   return { name, minutes: (performance.now() - started) / 60_000, ...count(report, status === 0) };
 }
 
