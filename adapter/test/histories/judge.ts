@@ -144,7 +144,7 @@ function contradictions(
     const seen = new Map<number, number>();
     phaseOf.set(life, seen);
     life.received.forEach((event, index) => {
-      if (seen.has(event) || mayBeEarly(event, locally)) return;
+      if (seen.has(event) || locally.has(event)) return;
       seen.set(event, life.phases[index]!);
       const room = roomOf(event);
       let sequences = rooms.get(room);
@@ -182,16 +182,4 @@ function contradictions(
       }
   }
   return found;
-}
-
-/** As many events of a line as a node may have published and not read back, on a busy machine. */
-const UNREAD = 8;
-
-/**
- * Delivered by its writer's node itself, or right before the first that was: the node may have delivered
- * that itself too, if Redis had it and was gone before the node had read it.
- */
-function mayBeEarly(event: number, locally: ReadonlySet<number>): boolean {
-  for (let next = event; next <= event + UNREAD; next++) if (locally.has(next)) return true;
-  return false;
 }

@@ -1,4 +1,3 @@
-import { until } from '../candidates.ts';
 import type { NodeProcess } from './process.ts';
 import type { Running } from './run.ts';
 import { pause } from './session.ts';
@@ -26,9 +25,11 @@ export function phases(quick: boolean): Phase[] {
             await victim.kill();
             await pause(1000);
             world.write(await world.startNode());
-            // The stock adapter may leave most of them waiting, on a busy machine.
-            const areBack = () => world.sessions.filter(({ connected }) => connected).length > 40;
-            await until(areBack, 30_000).catch(() => world.plan.progress('few are back'));
+            await world.waitUntil(
+              'few are back',
+              () => world.sessions.filter(({ connected }) => connected).length > 40,
+              30_000,
+            );
             await pause(1000);
           }
         }),
@@ -89,8 +90,7 @@ async function stop(world: Running, ms: number): Promise<void> {
   for (const session of there.slice(0, there.length / 2)) session.lose();
   await pause(ms);
   victim.continue();
-  // It notices who has gone, and whether it was taken for dead; those who waited for it come back.
-  await pause(4000);
+  await pause(2000);
 }
 
 async function during(background: Promise<void>, fault: () => Promise<void>): Promise<void> {
