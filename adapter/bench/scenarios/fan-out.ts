@@ -60,6 +60,7 @@ export async function fanOut(run: Run): Promise<Row[]> {
       'deliveries/s',
       one,
       'perSecond',
+      { wanted: 1.8 },
     ),
     row('CPU of the nodes for a delivery in it', 'µs', one, 'nodes'),
     row('Fan-out, four events under way', 'deliveries/s', flow, 'perSecond', { wanted: 1.8 }),
