@@ -109,6 +109,21 @@ function redisUrlFault(url: string): string | undefined {
     : 'must be redis://[user:password@]host:port/db; special characters of the password as %XX';
 }
 
+export const postgresUrl = z.string().refine(isPostgresUrl, {
+  error:
+    'must be postgres://user:password@host:port/database; special characters of the password as %XX',
+});
+
+function isPostgresUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return (
+    url !== null &&
+    /^postgres(ql)?:$/.test(url.protocol) &&
+    url.hostname !== '' &&
+    /^\/[^/]+$/.test(url.pathname)
+  );
+}
+
 function isHostAndPort(value: string): boolean {
   const url = URL.parse(`kafka://${value}`);
   return url !== null && url.port !== '' && url.host === value.toLowerCase();

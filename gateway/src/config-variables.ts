@@ -1,4 +1,5 @@
 import { RoomRules } from '@streamgate/protocol/room-rules';
+import { chat } from './config-chat.js';
 import { commands, inbox, kafka, outbound, tcp } from './config-doors.js';
 import * as value from './config-values.js';
 import type { Variable } from './config-values.js';
@@ -268,11 +269,6 @@ const documents = {
     default: 'false',
     help: 'Accept socket.io-client 2',
   },
-  STREAMGATE_CHAT: {
-    schema: value.oneOf('auto', 'false'),
-    default: 'auto',
-    help: 'The `/chat` namespace; not in this version: refused with `chat_disabled`',
-  },
 } as const satisfies Record<string, Variable>;
 
 /** Every variable once, in the order in which people read them. */
@@ -289,6 +285,7 @@ export const VARIABLES = {
   ...tcp,
   ...kafka,
   ...outbound,
+  ...chat,
   ...documents,
 };
 
@@ -306,5 +303,6 @@ export const SUBJECTS: Readonly<Record<string, Readonly<Record<string, Variable>
   'The TCP door': tcp,
   'The Kafka door': kafka,
   'What services hear of clients': outbound,
+  Chat: chat,
   'For clients of the five documents': documents,
 };

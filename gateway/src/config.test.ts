@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { renderConfigTable } from './config-docs.js';
 import { printable } from './config-print.js';
-import { LATER } from './config-later.js';
 import { SUBJECTS, VARIABLES } from './config-variables.js';
 import { ConfigError, configKey, readConfig } from './config.js';
 
@@ -55,7 +54,11 @@ describe('defaults', () => {
       backplane: 'memory',
       redisTimeoutMs: 500,
       readyWithoutRedis: true,
-      chat: 'auto',
+      chat: 'off',
+      dataDir: '.streamgate/chat-3000',
+      databasePool: 10,
+      databaseTimeoutMs: 3000,
+      insecureQueryUser: false,
       recoverySeconds: 120,
       offlineSeconds: 10,
       announceMaxUsers: 1000,
@@ -162,6 +165,9 @@ describe('a value that is wrong is named with what it must be', () => {
     ['STREAMGATE_REDIS_URL', 'redis+sentinel://h:26379'],
     ['STREAMGATE_ROOM_RULES', '[{"rooms":"a","allow":"some"}]'],
     ['STREAMGATE_CHAT', 'true'],
+    ['STREAMGATE_DATABASE_URL', 'mysql://u:p@h/db'],
+    ['STREAMGATE_DATABASE_URL', 'postgres://u:p@h'],
+    ['STREAMGATE_DATABASE_POOL', '0'],
   ])('%s=%s', (name, text) => {
     expect(faultsOf({ ...development, [name]: text })).toEqual([
       expect.stringMatching(new RegExp(`^${name}: \\S`)),
@@ -172,6 +178,7 @@ describe('a value that is wrong is named with what it must be', () => {
     ['STREAMGATE_REDIS_URL', 'rediss://user:p%40ss@redis.example.com:6380/3'],
     ['STREAMGATE_REDIS_URL', 'redis+sentinel://user:pass@a:26379,b:26379/mymaster/2'],
     ['STREAMGATE_REDIS_URL', 'redis+sentinel://[::1]:26379/mymaster'],
+    ['STREAMGATE_DATABASE_URL', 'postgresql://u:p%40ss@db.example.com:5433/chat?sslmode=require'],
     ['STREAMGATE_TRUSTED_PROXIES', 'loopback, 10.0.0.0/8, fd00::/8'],
     [
       'STREAMGATE_CORS_ORIGINS',
@@ -207,6 +214,11 @@ describe('production refuses', () => {
       { STREAMGATE_JWT_PUBLIC_KEY: 'x' },
       ['STREAMGATE_JWT_PUBLIC_KEY: not a public key in PEM form'],
     ],
+    [
+      'people without a token',
+      { ...production, STREAMGATE_INSECURE_QUERY_USER: 'true' },
+      ['STREAMGATE_INSECURE_QUERY_USER: refused in production'],
+    ],
   ])('%s', (_, env, faults) => {
     expect(faultsOf(env)).toEqual(faults);
   });
@@ -217,6 +229,35 @@ describe('production refuses', () => {
     { STREAMGATE_JWT_JWKS_URL: 'https://id.example.com/keys' },
   ])('but starts with %j', (env) => {
     expect(faultsOf(env)).toEqual([]);
+  });
+});
+
+describe('chat', () => {
+  const url = 'postgres://u:p@db.example.com/chat';
+  const redis = { STREAMGATE_REDIS_URL: 'redis://localhost' };
+
+  it.each([
+    ['off in production', production, 'off'],
+    ['on in development', development, 'on'],
+    ['on with a database', { ...production, ...redis, STREAMGATE_DATABASE_URL: url }, 'on'],
+    ['off in development with Redis', { ...development, ...redis }, 'off'],
+    ['on when asked for', { ...production, STREAMGATE_CHAT: 'on' }, 'on'],
+    ['off when asked for', { ...development, STREAMGATE_CHAT: 'off' }, 'off'],
+  ])('is %s', (_, env, chat) => {
+    expect(readConfig(env).chat).toBe(chat);
+  });
+
+  it('has an embedded database for one process only', () => {
+    expect(faultsOf({ ...development, ...redis, STREAMGATE_CHAT: 'on' })).toEqual([
+      'STREAMGATE_CHAT: with Redis there may be several nodes, which need one database: set STREAMGATE_DATABASE_URL',
+    ]);
+  });
+
+  it('keeps the embedded database in a folder by port, or in memory on a port that changes', () => {
+    const dataDir = (env: NodeJS.ProcessEnv) => readConfig({ ...development, ...env }).dataDir;
+    expect(dataDir({ STREAMGATE_HTTP_PORT: '3303' })).toBe('.streamgate/chat-3303');
+    expect(dataDir({ STREAMGATE_HTTP_PORT: '0' })).toBeUndefined();
+    expect(dataDir({ STREAMGATE_HTTP_PORT: '0', STREAMGATE_DATA_DIR: 'kept' })).toBe('kept');
   });
 });
 
@@ -236,12 +277,6 @@ describe('names', () => {
   it('that resemble nothing get no suggestion, also when empty', () => {
     expect(faultsOf({ ...development, STREAMGATE_XYZ: '' })).toEqual([
       'STREAMGATE_XYZ: unknown name',
-    ]);
-  });
-
-  it.each(Object.entries(LATER))('%s is of a later version', (name, part) => {
-    expect(faultsOf({ ...development, [name]: '1' })).toEqual([
-      `${name}: ${part} is not in this version`,
     ]);
   });
 
@@ -340,6 +375,7 @@ describe('printed', () => {
       STREAMGATE_JWT_SECRET: SECRET,
       STREAMGATE_JWT_SECRET_PREVIOUS: `${SECRET} before`,
       STREAMGATE_ADMIN_TOKEN: 'an admin token of ours',
+      STREAMGATE_DATABASE_URL: 'postgres://u:hunter2@db.example.com/chat',
       STREAMGATE_JWT_JWKS_URL: 'https://user:pass@id.example.com/keys',
       STREAMGATE_EMIT_ROLES: 'admin, service',
       STREAMGATE_ROOM_RULES: '[{"rooms":"a","allow":"anyone"}]',
@@ -350,6 +386,7 @@ describe('printed', () => {
       STREAMGATE_JWT_SECRET: '********',
       STREAMGATE_JWT_SECRET_PREVIOUS: '********',
       STREAMGATE_ADMIN_TOKEN: '********',
+      STREAMGATE_DATABASE_URL: '********',
       STREAMGATE_JWT_JWKS_URL: 'https://user:********@id.example.com/keys',
       STREAMGATE_EMIT_ROLES: 'admin,service',
       STREAMGATE_ROOM_RULES: '[{"rooms":"a","allow":"anyone"}]',
@@ -357,7 +394,7 @@ describe('printed', () => {
       STREAMGATE_HTTP_PORT: '3000',
       STREAMGATE_ALLOW_EIO3: 'false',
     });
-    for (const secret of [SECRET, 'an admin token', 'pass@'])
+    for (const secret of [SECRET, 'an admin token', 'pass@', 'hunter2'])
       expect(JSON.stringify(printed)).not.toContain(secret);
   });
 });

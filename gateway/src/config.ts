@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
-import { LATER } from './config-later.js';
 import type { Variable } from './config-values.js';
 import { VARIABLES } from './config-variables.js';
 
@@ -19,9 +18,11 @@ type Key<N extends Name> = N extends `STREAMGATE_${infer Rest}` ? Camel<Rest> : 
 export type Config = Readonly<
   Omit<
     { [N in Name as Key<N>]: Value<N> },
-    'backplane' | 'corsOrigins' | 'roomRules' | 'trustedProxies'
+    'backplane' | 'chat' | 'corsOrigins' | 'roomRules' | 'trustedProxies'
   > & {
     backplane: Exclude<Value<'STREAMGATE_BACKPLANE'>, undefined>;
+    /** What `auto` comes to, too. */
+    chat: 'on' | 'off';
     corsOrigins: readonly string[];
     roomRules: Exclude<Value<'STREAMGATE_ROOM_RULES'>, undefined>;
     trustedProxies: readonly string[];
@@ -69,8 +70,7 @@ function givenTexts(env: NodeJS.ProcessEnv, faults: string[]): Map<string, strin
   for (const [name, text = ''] of Object.entries(env)) {
     if (!name.startsWith('STREAMGATE_') || isInjected(name, text)) continue;
     const base = name.replace(/_FILE$/, '');
-    if (base in LATER) faults.push(`${name}: ${LATER[base]} is not in this version`);
-    else if (!(base in VARIABLES)) faults.push(`${name}: unknown name${didYouMean(base)}`);
+    if (!(base in VARIABLES)) faults.push(`${name}: unknown name${didYouMean(base)}`);
     else if (text === '') continue;
     else if (base === name) given.set(name, text);
     else if (env[base]) faults.push(`${base}: set it or ${name}, not both`);
@@ -107,9 +107,19 @@ function withDerived(values: Record<string, unknown>): Config {
   const config = values as Record<keyof Config, unknown>;
   config.backplane ??= config.redisUrl ? 'mailbox' : 'memory';
   config.corsOrigins ??= config.mode === 'development' ? ['*'] : [];
+  if (config.chat === 'auto') config.chat = chatByDefault(config as Config);
+  if (config.httpPort !== 0) config.dataDir ??= `.streamgate/chat-${String(config.httpPort)}`;
   config.roomRules ??= [];
   config.trustedProxies ??= [];
   return config as Config;
+}
+
+/**
+ * `auto`: on where it can be, and a node with Redis may be one of several, which must not each have
+ * a database of its own.
+ */
+function chatByDefault({ databaseUrl, mode, redisUrl }: Config): Config['chat'] {
+  return databaseUrl || (mode === 'development' && !redisUrl) ? 'on' : 'off';
 }
 
 const KEYS = ['STREAMGATE_JWT_SECRET', 'STREAMGATE_JWT_PUBLIC_KEY', 'STREAMGATE_JWT_JWKS_URL'];
@@ -125,7 +135,13 @@ function contradictions(config: Config, given: ReadonlyMap<string, string>): str
       if (secret && Buffer.byteLength(secret) < 32)
         faults.push(`${name}: production wants at least 32 bytes`);
     }
+    if (config.insecureQueryUser)
+      faults.push('STREAMGATE_INSECURE_QUERY_USER: refused in production');
   }
+  if (config.chat === 'on' && !given.has('STREAMGATE_DATABASE_URL') && config.redisUrl)
+    faults.push(
+      'STREAMGATE_CHAT: with Redis there may be several nodes, which need one database: set STREAMGATE_DATABASE_URL',
+    );
   if (config.backplane !== 'memory' && !given.has('STREAMGATE_REDIS_URL'))
     faults.push(`STREAMGATE_BACKPLANE: ${config.backplane} needs STREAMGATE_REDIS_URL`);
   if (config.eventsOut && config.backplane === 'memory')
