@@ -75,6 +75,11 @@ export const ERRORS = {
     retryable: true,
     status: 503,
   },
+  database_unavailable: {
+    message: 'The database is unavailable, try again',
+    retryable: true,
+    status: 503,
+  },
   internal: { message: 'Internal error', retryable: true, status: 500 },
 } as const satisfies Record<string, CatalogueEntry>;
 
