@@ -48,7 +48,7 @@ export interface LostSession {
   /** Room names. */
   readonly rooms: readonly string[];
   /** As in `SessionData`. */
-  readonly unproven: boolean;
+  readonly inbox: SessionData['inbox'];
 }
 
 export interface BackplaneHealth {
@@ -181,8 +181,9 @@ export interface Guard {
 export interface SessionData {
   userId: string;
   /**
-   * It was sent events of its inbox that it may not have received. They are not recovered: it starts
-   * anew and is sent them again.
+   * `unread`: its inbox has not been looked into, and nothing was sent to it; where something lies
+   * there it starts anew. `unproven`: it was sent events of its inbox that it may not have received.
+   * They are not recovered: it starts anew and is sent them again.
    */
-  unproven?: true;
+  inbox?: 'unread' | 'unproven' | undefined;
 }

@@ -172,8 +172,8 @@ export type Persisted = Parameters<Adapter['persistSession']>[0];
 
 /** What of it the edge decides on. */
 export function lostSession({ sid, rooms, data }: Persisted): LostSession {
-  const { userId, unproven = false } = data as SessionData;
-  return { id: sid, userId, rooms: namesOf(rooms), unproven };
+  const { userId, inbox } = data as SessionData;
+  return { id: sid, userId, rooms: namesOf(rooms), inbox };
 }
 
 /** Whether a session in these rooms (keys, its own id among them) was addressed. */

@@ -6,6 +6,7 @@ import type { Backplane, LostSession, SessionData } from '../backplane/backplane
 import type { Arrival } from '../backplane/registry.js';
 import { roomKey } from '../backplane/room-key.js';
 import type { Config } from '../config.js';
+import type { Inbox } from '../inbox/inbox.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
 import type { Presence } from '../presence/presence.js';
@@ -34,6 +35,7 @@ const ID_BYTES = 15;
 export interface ConnectParts {
   readonly config: Config;
   readonly backplane: Backplane;
+  readonly inbox: Pick<Inbox, 'isEmpty'>;
   readonly tokens: Pick<TokenVerifier, 'verify'>;
   readonly presence: Presence;
   readonly rooms: Rooms;
@@ -196,10 +198,10 @@ export class Connect {
     return session;
   }
 
-  /** Until its inbox has been looked into, a new session must not be continued as if it had. */
+  /** Until its inbox has been looked into, a session must not be continued as if it had. */
   private dataOf({ userId }: Principal, recovered: boolean): SessionData {
     const proves = !recovered && this.parts.config.inboxAck === 'heartbeat';
-    return proves ? { userId, unproven: true } : { userId };
+    return proves ? { userId, inbox: 'unread' } : { userId };
   }
 
   /** The client's earlier session, if it is this user's; another user's is discarded. */
@@ -215,9 +217,15 @@ export class Connect {
     const lost = await backplane.claim(namespace, pid);
     if (!lost) metrics.recoveries.add('unknown');
     else if (lost.userId !== principal.userId) metrics.recoveries.add('other_user');
-    else if (lost.unproven) metrics.recoveries.add('unproven');
+    else if (await this.isUnproven(namespace, lost)) metrics.recoveries.add('unproven');
     else return lost;
     return undefined;
+  }
+
+  /** Of a session whose inbox was not looked into, nothing but what is recovered is missing if it is empty. */
+  private async isUnproven(namespace: string, { inbox, userId }: LostSession): Promise<boolean> {
+    if (inbox === 'unread') return !(await this.parts.inbox.isEmpty(namespace, userId));
+    return inbox === 'unproven';
   }
 
   private async prepare(

@@ -140,11 +140,11 @@ export class SessionSocket extends Socket implements Attendee {
     return () => void conn.off('heartbeat', listener);
   }
 
-  setUnproven(unproven: boolean): Promise<void> {
+  async setInbox(inbox: SessionData['inbox']): Promise<void> {
     const data = this.data as SessionData;
-    if (unproven) data.unproven = true;
-    else delete data.unproven;
-    return this.hooks.changed(this);
+    if (data.inbox === inbox) return;
+    data.inbox = inbox;
+    await this.hooks.changed(this);
   }
 
   renew(token: string): Promise<number | undefined> {

@@ -1,3 +1,4 @@
+import type { SessionData } from '../backplane/backplane.js';
 import type { Session } from '../backplane/session.js';
 
 /** Whether a session is to be sent a tagged event that has come live. */
@@ -29,6 +30,6 @@ export interface Attendee extends Session {
   deliver(events: readonly unknown[][], acked?: (index: number) => void): Promise<boolean>;
   /** Calls back at every heartbeat of the connection, until told to stop. */
   onHeartbeat(listener: () => void): () => void;
-  /** Notes whether it may be continued: `SessionData.unproven`. Resolves when other nodes know. */
-  setUnproven(unproven: boolean): Promise<void>;
+  /** Notes how it may be continued: `SessionData.inbox`. Resolves when other nodes know. */
+  setInbox(inbox: SessionData['inbox']): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import type { SessionData } from '../backplane/backplane.js';
 import type { Desk } from './attendance.js';
 import type { Attendee, Wants } from './attendee.js';
 import { HeartbeatAttendance } from './heartbeat-attendance.js';
@@ -37,8 +38,8 @@ function scene() {
       beat = listener;
       return () => (beat = undefined);
     },
-    async setUnproven(unproven: boolean) {
-      done.push(unproven ? 'unproven' : 'proven');
+    async setInbox(inbox: SessionData['inbox']) {
+      done.push(inbox ?? 'proven');
     },
   } as unknown as Attendee;
   const desk: Desk = {
@@ -96,6 +97,7 @@ test('what came by both ways is sent once, and the client knows that it is behin
   comes('c');
   await catchUp();
   expect(done.splice(0)).toEqual([
+    'unproven',
     ['a', 1],
     ['b', 1],
     ['live', 'c'],

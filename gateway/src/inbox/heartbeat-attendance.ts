@@ -64,6 +64,8 @@ export class HeartbeatAttendance extends Attendance {
     session.hold((tag) => this.isNew(tag));
     for (;;) {
       const page = await desk.look(session, this.after);
+      // Known before it is sent: from here on it cannot be continued as if there had been nothing.
+      if (page?.events.length) await session.setInbox('unproven');
       if (!session.connected) return;
       if (!page) break;
       for (const { tag } of page.events) given.add(tag);
@@ -109,14 +111,16 @@ export class HeartbeatAttendance extends Attendance {
 
   /** Tagged events are in the inbox, and sent from there in their order when it can be asked. */
   protected override pass(): void {
-    if (!this.session.recovered) this.session.sift(() => false);
+    if (this.session.recovered) return;
+    void this.session.setInbox('unproven');
+    this.session.sift(() => false);
   }
 
   private goLive(): void {
     this.live = true;
     this.given = undefined;
     for (const tag of this.session.release()) this.note(tag);
-    void this.session.setUnproven(false);
+    void this.session.setInbox(undefined);
   }
 
   private note(sent: Sent): void {

@@ -1,12 +1,14 @@
+import { toGatewayError } from '@streamgate/protocol/errors';
 import { userRoom } from '@streamgate/protocol/rooms';
 import type { Backplane, Notice, Publication } from '../backplane/backplane.js';
 import type { Config } from '../config.js';
+import { log } from '../ops/log.js';
 import { type Attendance, type Desk } from './attendance.js';
 import type { Attendee } from './attendee.js';
 import { ClientAttendance } from './client-attendance.js';
 import { HeartbeatAttendance } from './heartbeat-attendance.js';
 import { Looks } from './looks.js';
-import type { InboxStore } from './store.js';
+import { type InboxStore, NEWEST } from './store.js';
 import { Takings } from './takings.js';
 
 /** How often a store that failed is asked again. */
@@ -59,6 +61,16 @@ export class Inbox {
         for (const attendance of this.attendances.get(nameOf(namespace, userRoom(user))) ?? [])
           attendance.rung();
     });
+  }
+
+  /** Whether nothing waits for the user; false also when nobody can say. */
+  async isEmpty(namespace: string, userId: string): Promise<boolean> {
+    try {
+      return !(await this.looks.look({ namespace, userId, after: NEWEST }));
+    } catch (error) {
+      log.debug({ code: toGatewayError(error).code }, 'an inbox cannot be asked for');
+      return false;
+    }
   }
 
   /** A session is open and in its rooms, and nothing that comes live has been sent to it yet. */

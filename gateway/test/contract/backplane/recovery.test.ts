@@ -74,7 +74,7 @@ describe.each<Kind>(['memory', 'mailbox', 'streams'])('recovery over %s', (kind)
     await client.lose();
     const pid = pidOf(client);
     const lost = await b.backplane.claim('/', pid);
-    expect(lost).toEqual({ id, userId: 'u1', rooms: ['user:u1', 'once'], unproven: false });
+    expect(lost).toEqual({ id, userId: 'u1', rooms: ['user:u1', 'once'] });
     expect(await a.backplane.claim('/', pid)).toBeUndefined();
     expect(await a.backplane.claim('/chat', 'unknown')).toBeUndefined();
     await client.comeBack(b);
