@@ -114,8 +114,8 @@ export const postgresUrl = z.string().refine(isPostgresUrl, {
     'must be postgres://user:password@host:port/database; special characters of the password as %XX',
 });
 
-function isPostgresUrl(text: string): boolean {
-  const url = URL.parse(text);
+function isPostgresUrl(value: string): boolean {
+  const url = URL.parse(value);
   return (
     url !== null &&
     /^postgres(ql)?:$/.test(url.protocol) &&

@@ -3,17 +3,19 @@ import type { ErrorCode } from './errors.js';
 
 /** One operation of the REST door. */
 export interface Operation {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** As OpenAPI writes it: `/api/gateway/status/{userId}`. */
   readonly path: string;
   readonly summary: string;
-  /** Which roles may: `STREAMGATE_EMIT_ROLES` or `STREAMGATE_PRESENCE_ROLES`. */
-  readonly permission: 'emit' | 'presence';
+  /** Which roles may: `STREAMGATE_EMIT_ROLES`, `STREAMGATE_PRESENCE_ROLES`, or any valid token. */
+  readonly permission: 'emit' | 'presence' | 'anyone';
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly headers?: z.ZodObject;
   readonly body?: z.ZodObject;
   readonly answer: z.ZodObject;
+  /** Answers 201 when it made something, 200 when that was there already. */
+  readonly creates?: true;
   /** How it can be refused, beside what all operations have. */
   readonly codes?: readonly ErrorCode[];
 }

@@ -1,4 +1,8 @@
-import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+} from 'zod-openapi';
 import { ERRORS, GatewayError, type ErrorCode } from '@streamgate/protocol/errors';
 import { User } from '@streamgate/protocol/principal';
 import { OPERATIONS, Problem } from '@streamgate/protocol/rest';
@@ -20,12 +24,7 @@ export function openApiDocument(): ReturnType<typeof createDocument> {
       },
       servers: [{ url: '/' }],
       security: [{ token: [] }],
-      paths: Object.fromEntries(
-        Object.entries<Operation>(OPERATIONS).map(([name, operation]) => [
-          operation.path,
-          { [operation.method]: described(name, operation) },
-        ]),
-      ),
+      paths: pathsOf(OPERATIONS),
       components: {
         schemas: { ActiveUser, ConnectionTime, Problem, User },
         securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
@@ -41,14 +40,22 @@ export function openApiDocument(): ReturnType<typeof createDocument> {
   );
 }
 
+/** A path has an operation for each of its verbs. */
+function pathsOf(operations: Readonly<Record<string, Operation>>): ZodOpenApiPathsObject {
+  const paths: ZodOpenApiPathsObject = {};
+  for (const [name, operation] of Object.entries(operations))
+    (paths[operation.path] ??= {})[operation.method] = described(name, operation);
+  return paths;
+}
+
 function described(name: string, operation: Operation): ZodOpenApiOperationObject {
-  const { path, summary, permission, params, query, headers, body, answer } = operation;
-  const roles = permission === 'emit' ? 'STREAMGATE_EMIT_ROLES' : 'STREAMGATE_PRESENCE_ROLES';
+  const { path, summary, permission, params, query, headers, body, answer, creates } = operation;
+  const done = { 'application/json': json(answer) };
   return {
     operationId: name,
     tags: [tagOf(path)],
     summary,
-    description: `For roles of \`${roles}\`.`,
+    description: CALLERS[permission],
     requestParams: {
       ...(params && { path: params }),
       ...(query && { query }),
@@ -58,11 +65,18 @@ function described(name: string, operation: Operation): ZodOpenApiOperationObjec
       requestBody: { required: true, content: { 'application/json': json(body) } },
     }),
     responses: {
-      '200': { description: 'Done', content: { 'application/json': json(answer) } },
+      ...(creates && { '201': { description: 'Made', content: done } }),
+      '200': { description: creates ? 'It was there already' : 'Done', content: done },
       ...problems(operation),
     },
   };
 }
+
+const CALLERS: Readonly<Record<Operation['permission'], string>> = {
+  emit: 'For roles of `STREAMGATE_EMIT_ROLES`.',
+  presence: 'For roles of `STREAMGATE_PRESENCE_ROLES`.',
+  anyone: 'For anyone with a valid token.',
+};
 
 function tagOf(path: string): string {
   if (path.startsWith('/v1')) return 'v1';

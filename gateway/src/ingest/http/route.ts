@@ -1,13 +1,23 @@
-import { applyDecorators, Get, HttpCode, Post, UseGuards } from '@nestjs/common';
+import {
+  applyDecorators,
+  Delete,
+  Get,
+  HttpCode,
+  Patch,
+  Post,
+  Put,
+  UseGuards,
+} from '@nestjs/common';
 import { OPERATIONS } from '@streamgate/protocol/rest';
 import type { Operation } from '@streamgate/protocol/rest-operation';
 import { Permission, TokenGuard } from './token-guard.js';
 
+const VERBS = { get: Get, post: Post, put: Put, patch: Patch, delete: Delete };
+
 /** Binds a controller's method to an operation: its path, its verb, who may; answers 200. */
 export function Route({ method, path, permission }: Operation): MethodDecorator {
-  const Verb = method === 'get' ? Get : Post;
   return applyDecorators(
-    Verb(path.replace(/\{(\w+)\}/g, ':$1')),
+    VERBS[method](path.replace(/\{(\w+)\}/g, ':$1')),
     HttpCode(200),
     Permission(permission),
     UseGuards(TokenGuard),
@@ -23,7 +33,9 @@ const PATHS: readonly Pick<Operation, 'method' | 'path'>[] = [
 /** Verbs that a path has, for `Allow`; empty for an unknown path. */
 export function verbsOf(path: string): string[] {
   const methods = PATHS.filter((known) => patternOf(known.path).test(path));
-  return methods.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : ['POST']));
+  return methods.flatMap(({ method }) =>
+    method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()],
+  );
 }
 
 /** Matches as the router does: without case, with or without a slash at the end. */

@@ -35,10 +35,14 @@ export class TokenGuard implements CanActivate {
     if (token === undefined) throw new GatewayError('unauthorized');
     const principal = await this.verify(token);
     const permission = this.reflector.get(Permission, context.getHandler());
-    const roles = permission === 'emit' ? this.config.emitRoles : this.config.presenceRoles;
-    if (!hasRole(principal, roles)) throw new GatewayError('forbidden');
+    if (!hasRole(principal, this.rolesFor(permission))) throw new GatewayError('forbidden');
     request.principal = principal;
     return true;
+  }
+
+  private rolesFor(permission: Operation['permission']): readonly string[] {
+    if (permission === 'anyone') return ['*'];
+    return permission === 'emit' ? this.config.emitRoles : this.config.presenceRoles;
   }
 }
 
