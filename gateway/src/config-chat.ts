@@ -21,7 +21,17 @@ export const chat = {
   STREAMGATE_DATABASE_TIMEOUT_MS: {
     schema: value.whole(100, 60_000),
     default: '3000',
-    help: 'How long a query may take, and the wait for a connection; then the database counts as away',
+    help: 'How long a statement may take',
+  },
+  STREAMGATE_DATABASE_CONNECT_TIMEOUT_MS: {
+    schema: value.whole(100, 60_000),
+    default: '2000',
+    help: 'How long to wait for a connection; then the database counts as away',
+  },
+  STREAMGATE_DATABASE_IDLE_MS: {
+    schema: value.whole(1000, 3_600_000),
+    default: '30000',
+    help: 'A connection that nobody has used for so long is closed',
   },
   STREAMGATE_DATA_DIR: {
     schema: value.text,

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { renderConfigTable } from './config-docs.js';
 import { printable } from './config-print.js';
 import { SUBJECTS, VARIABLES } from './config-variables.js';
-import { ConfigError, configKey, readConfig } from './config.js';
+import { ConfigError, configKey, readConfig, readDatabaseConfig } from './config.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'streamgate-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -259,6 +259,17 @@ describe('chat', () => {
     expect(dataDir({ STREAMGATE_HTTP_PORT: '0' })).toBeUndefined();
     expect(dataDir({ STREAMGATE_HTTP_PORT: '0', STREAMGATE_DATA_DIR: 'kept' })).toBe('kept');
   });
+});
+
+it('of the database is read without a key for tokens', () => {
+  const STREAMGATE_DATABASE_URL = 'postgres://u:p@db.example.com/chat';
+  const config = readDatabaseConfig({ STREAMGATE_DATABASE_URL, STREAMGATE_HTTP_PORT: '3303' });
+  expect(config).toMatchObject({
+    databaseUrl: STREAMGATE_DATABASE_URL,
+    databasePool: 10,
+    dataDir: '.streamgate/chat-3303',
+  });
+  expect(() => readDatabaseConfig({ STREAMGATE_DATABASE_POOL: 'x' })).toThrow(ConfigError);
 });
 
 describe('names', () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
+import { chat } from './config-chat.js';
 import type { Variable } from './config-values.js';
 import { VARIABLES } from './config-variables.js';
 
@@ -50,18 +51,50 @@ export class ConfigError extends Error {
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const faults: string[] = [];
   const given = givenTexts(env, faults);
+  const config = withDerived(parsedValues(VARIABLES, given, faults));
+  faults.push(...contradictions(config, given));
+  if (faults.length > 0) throw new ConfigError(faults);
+  return deepFreeze(config);
+}
+
+/** What a program that only reaches the database has to be told: no key to check tokens with. */
+export type DatabaseConfig = Pick<
+  Config,
+  | 'databaseUrl'
+  | 'databasePool'
+  | 'databaseTimeoutMs'
+  | 'databaseConnectTimeoutMs'
+  | 'databaseIdleMs'
+  | 'dataDir'
+>;
+
+/**
+ * As `readConfig`, for what concerns the database.
+ * @throws ConfigError that lists every fault at once
+ */
+export function readDatabaseConfig(env: NodeJS.ProcessEnv = process.env): DatabaseConfig {
+  const faults: string[] = [];
+  const given = givenTexts(env, faults);
+  const { STREAMGATE_HTTP_PORT } = VARIABLES;
+  const config = withDerived(parsedValues({ ...chat, STREAMGATE_HTTP_PORT }, given, faults));
+  if (faults.length > 0) throw new ConfigError(faults);
+  return deepFreeze(config);
+}
+
+function parsedValues(
+  variables: Readonly<Record<string, Variable>>,
+  given: ReadonlyMap<string, string>,
+  faults: string[],
+): Record<string, unknown> {
   const values: Record<string, unknown> = {};
-  for (const [name, variable] of Object.entries<Variable>(VARIABLES)) {
+  for (const [name, variable] of Object.entries(variables)) {
     const text = given.get(name) ?? variable.default;
     if (text === undefined) continue;
     const parsed = variable.schema.safeParse(text);
     if (parsed.success) values[configKey(name)] = parsed.data;
     else faults.push(...parsed.error.issues.map((issue) => `${name}: ${issue.message}`));
   }
-  const config = withDerived(values);
-  faults.push(...contradictions(config, given));
-  if (faults.length > 0) throw new ConfigError(faults);
-  return deepFreeze(config);
+  return values;
 }
 
 /** Collects `<NAME>` and `<NAME>_FILE`, and reports names that nobody knows. An empty text is none. */
