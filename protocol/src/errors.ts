@@ -42,6 +42,19 @@ export const ERRORS = {
   too_many_rooms: { message: 'Too many rooms', retryable: false, status: 429 },
   user_offline: { message: 'The user is not connected', retryable: false, status: 404 },
   disconnected: { message: 'Disconnected by a service', retryable: false, status: 403 },
+  // Chat
+  conversation_not_found: {
+    message: 'No such conversation, or not a member of it',
+    retryable: false,
+    status: 404,
+  },
+  message_not_found: { message: 'No such message', retryable: false, status: 404 },
+  not_in_conversation: {
+    message: 'Join the conversation first',
+    retryable: false,
+    status: 403,
+  },
+  attachment_refused: { message: 'The attachment is not allowed', retryable: false, status: 400 },
   // Commands and the REST door
   unauthorized: { message: 'A valid token is required', retryable: false, status: 401 },
   forbidden: { message: 'Not allowed', retryable: false, status: 403 },
