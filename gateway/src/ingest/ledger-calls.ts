@@ -10,6 +10,7 @@ const USERS_MAX = 1000;
 /**
  * Settles as many at once as one call takes. After a failure that passes nothing is begun: what is tried
  * again must not come behind what followed it.
+ * @param settle may settle fewer than it is given, from the first on: it is given the rest again
  * @throws what `settle` throws: with a consumer, whose pending entries tell what was done, or of the first
  */
 export async function inParts(
@@ -21,19 +22,26 @@ export async function inParts(
   let failure: GatewayError | undefined;
   for (const part of partsOf(deeds)) {
     try {
-      verdicts.push(...(await settle(part)));
+      for (let rest = part; rest.length > 0;) {
+        const settled = await settle(rest);
+        verdicts.push(...settled);
+        if (settled.some(isPassing)) break;
+        rest = rest.slice(settled.length);
+      }
     } catch (thrown) {
       // Nobody else remembers what was done before it.
       if (consumer || verdicts.length === 0) throw thrown;
       failure = toGatewayError(thrown);
     }
-    failure ??= verdicts.find((each) => each instanceof GatewayError && each.retryable) as
-      | GatewayError
-      | undefined;
+    failure ??= verdicts.find(isPassing);
     if (failure) break;
   }
   while (failure && verdicts.length < deeds.length) verdicts.push(failure);
   return verdicts;
+}
+
+function isPassing(verdict: Verdict): verdict is GatewayError {
+  return verdict instanceof GatewayError && verdict.retryable;
 }
 
 function* partsOf(deeds: readonly Deed[]): Generator<Deed[]> {

@@ -170,12 +170,30 @@ for deed = 1, count do write(receipts[deed], answer[2 * deed + 1], answer[2 * de
 return answer
 `;
 
-/** The first of two steps: as `SETTLE`, but nothing is published, recorded or acknowledged. */
-export const BEGIN = `${HEAD}${FENCE}
+/** The last two arguments of both steps: who tries, and for how many ms an id is reserved for a try. */
+const TRY = `
+local this_try, reserved = 'try ' .. args[#args - 1], args[#args]
+`;
+
+/**
+ * The first of two steps: as `SETTLE`, but nothing is published, recorded or acknowledged: what is to be done
+ * under an id is reserved. It ends before the first whose id another try has reserved, and answers for those
+ * before it.
+ */
+export const BEGIN = `${HEAD}${FENCE}${TRY}
+-- Whether another try of it is under way. One of our own that was left behind is none.
+local function is_taken(once)
+  local known = once ~= '' and not recorded[once] and redis.call('GET', once)
+  if known == this_try then redis.call('DEL', once) end
+  return known and known ~= this_try and string.sub(known, 1, 4) == 'try '
+end
+
 for _ = 1, count do
   local entry, once, digest = take(), take(), take()
   take()
+  if is_taken(once) then break end
   local verdict = judge(once, digest)
+  if recorded[once] and verdict == 'done' then redis.call('SET', once, this_try, 'PX', reserved) end
   answer[#answer + 1] = verdict
   answer[#answer + 1] = keep(verdict == 'done')
   hold(verdict == 'done')
@@ -185,8 +203,11 @@ end
 return answer
 `;
 
-/** The second: records and acknowledges what was done, whoever has the lease by now. */
-export const END = `${HEAD}
+/**
+ * The second: records and acknowledges what was done, whoever has the lease by now. An id without a digest was
+ * not done: it is free again.
+ */
+export const END = `${HEAD}${TRY}
 for _ = 1, count do
   local entry, once, digest = take(), take(), take()
   take()
@@ -194,7 +215,11 @@ for _ = 1, count do
   hold(false)
   revoke(false)
   report()
-  if once ~= '' then recorded[once] = digest end
+  if digest ~= '' then
+    recorded[once] = digest
+  elseif once ~= '' and redis.call('GET', once) == this_try then
+    redis.call('DEL', once)
+  end
   if entry ~= '' then finished[#finished + 1] = entry end
 end
 record()

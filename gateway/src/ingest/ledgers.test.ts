@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Hub, type Guest } from '../../test/sessions.js';
 import { eventually } from '../../test/client.js';
 import { type TestRedis, startRedis } from '../../test/redis.js';
-import type { Act } from '../backplane/backplane.js';
+import type { Act, Backplane } from '../backplane/backplane.js';
 import { createMailboxBackplane } from '../backplane/mailbox.js';
 import { RedisLink } from '../backplane/redis-link.js';
 import { redisOptions } from '../backplane/redis-options.js';
@@ -101,6 +101,19 @@ describe.each(['mailbox', 'streams'] as const)('the ledger on %s', (kind) => {
     expect(other).toMatchObject({ code: 'idempotency_conflict' });
     await ledger.settle([{ once: { key: 'else', digest: 'x' }, acts: [emit(5)] }]);
     expect(await heard(3)).toEqual([1, 2, 5]);
+  });
+
+  test('does once what is tried several times at the same moment, and what follows behind it', async () => {
+    const once = { key: 'k', digest: 'x' };
+    const other = { once: { ...once, digest: 'y' }, acts: [emit(0)] };
+    const tries = Array.from({ length: 8 }, () =>
+      ledger.settle([{ once, acts: [emit(1)] }, { acts: [emit(2)] }]),
+    );
+    const firsts = (await Promise.all(tries)).map(([first]) => first);
+    expect(firsts.filter((first) => first && 'outcome' in first)).toHaveLength(8);
+    expect(firsts.filter((first) => first && 'inboxed' in first)).toHaveLength(1);
+    expect(await ledger.settle([other])).toMatchObject([{ code: 'idempotency_conflict' }]);
+    expect(await heard(9)).toEqual([1, ...Array.from({ length: 8 }, () => 2)]);
   });
 
   test('holds a room once, and not for a node that lost its lease', async () => {
@@ -247,5 +260,87 @@ describe.each(['mailbox', 'streams'] as const)('the ledger on %s', (kind) => {
     const once = { key: 'k', digest: 'x' };
     await ledger.settle([{ once, acts: [move, toRoom] }]);
     expect(await heard(1)).toEqual([1]);
+  });
+});
+
+describe('the ledger in two steps', () => {
+  let link: RedisLink;
+  beforeEach(async () => {
+    await redis.flushall();
+    link = new RedisLink((purpose) => new Redis(redisOptions(server.url, purpose)), 1000);
+    await link.start();
+  });
+  afterEach(() => link.close());
+
+  const once = { key: 'k', digest: 'x' };
+  const deed: Deed = { once, acts: [emit(1)] };
+
+  /** Over a backplane whose publications end when and how the test wants. */
+  function scene(redisTimeoutMs: number) {
+    const publishing: PromiseWithResolvers<undefined>[] = [];
+    const publish = () => {
+      publishing.push(Promise.withResolvers());
+      return publishing.at(-1)!.promise;
+    };
+    const config = { redisPrefix: 'streamgate', idempotencySeconds: 60, redisTimeoutMs };
+    const lua = inboxLua({ ...LIMITS, ...config }) + registryLua(config.redisPrefix);
+    const backplane = { publish } as unknown as Backplane;
+    return { publishing, ledger: new TwoStepLedger(backplane, link, config, lua) };
+  }
+  const LIMITS = { inboxMaxEvents: 10, inboxMaxBytes: 1000, inboxSeconds: 60 };
+
+  test('leaves an id to the next try when acting failed', async () => {
+    const { publishing, ledger } = scene(10_000);
+    const failing = ledger.settle([deed]);
+    await eventually(
+      () => publishing.length,
+      (begun) => begun === 1,
+    );
+    const waiting = ledger.settle([deed]);
+    publishing[0]!.reject(new GatewayError('backplane_unavailable'));
+    expect(await failing).toMatchObject([{ code: 'backplane_unavailable' }]);
+    await eventually(
+      () => publishing.length,
+      (begun) => begun === 2,
+    );
+    publishing[1]!.resolve(undefined);
+    expect(await waiting).toMatchObject([{ outcome: 'done' }]);
+    expect(await ledger.settle([deed])).toEqual([{ outcome: 'duplicate' }]);
+  });
+
+  test('waits for a try that never ends no longer than an id is reserved', async () => {
+    const { publishing, ledger } = scene(50);
+    void ledger.settle([deed]);
+    await eventually(
+      () => publishing.length,
+      (begun) => begun === 1,
+    );
+    const begun = performance.now();
+    const next = ledger.settle([deed]);
+    await eventually(
+      () => publishing.length,
+      (acts) => acts === 2,
+    );
+    expect(performance.now() - begun).toBeGreaterThan(100);
+    publishing[1]!.resolve(undefined);
+    expect(await next).toMatchObject([{ outcome: 'done' }]);
+  });
+
+  test('does not wait for what an earlier reader of the partition has left behind', async () => {
+    await redis.set('lease', consumer.token);
+    await redis.xgroup('CREATE', STREAM, consumer.group, '0', 'MKSTREAM');
+    const { publishing, ledger } = scene(60_000);
+    void ledger.settle([deed], consumer);
+    await eventually(
+      () => publishing.length,
+      (begun) => begun === 1,
+    );
+    const next = ledger.settle([deed], consumer);
+    await eventually(
+      () => publishing.length,
+      (begun) => begun === 2,
+    );
+    publishing[1]!.resolve(undefined);
+    expect(await next).toMatchObject([{ outcome: 'done' }]);
   });
 });

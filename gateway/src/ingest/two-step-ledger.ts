@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { GatewayError } from '@streamgate/protocol/errors';
 import type { Backplane } from '../backplane/backplane.js';
@@ -10,9 +12,14 @@ import { type Consumer, type Deed, type Ledger, type Verdict, performAll } from 
 
 type Step = 'begin' | 'end';
 
+/** For how many timeouts of Redis an id is reserved: publishing takes one at most, and so does recording. */
+const RESERVED_TIMEOUTS = 4;
+/** How often it is looked whether another try has come to its end, in ms. */
+const LOOK_MS = 20;
+
 /**
  * Where acting is another call than recording: what dies between the two has commands executed again
- * that were executed, never the other way round.
+ * that were executed, never the other way round. Between the two the id is reserved, and another try waits.
  */
 export class TwoStepLedger implements Ledger {
   private readonly keys: ReturnType<typeof ingestKeys>;
@@ -21,7 +28,7 @@ export class TwoStepLedger implements Ledger {
   constructor(
     private readonly backplane: Backplane,
     private readonly link: RedisLink,
-    private readonly config: Pick<Config, 'redisPrefix' | 'idempotencySeconds'>,
+    private readonly config: Pick<Config, 'redisPrefix' | 'idempotencySeconds' | 'redisTimeoutMs'>,
     lua: string,
   ) {
     this.keys = ingestKeys(config.redisPrefix);
@@ -33,15 +40,20 @@ export class TwoStepLedger implements Ledger {
   }
 
   settle(deeds: readonly Deed[], consumer?: Consumer): Promise<Verdict[]> {
-    return inParts(deeds, consumer, (part) => this.settleAtOnce(part, consumer));
+    // Under a lease there is one try at a time: what an earlier one has left behind is not waited for.
+    const tryId = consumer?.stream ?? randomUUID();
+    return inParts(deeds, consumer, (part) => this.settleAtOnce(part, consumer, tryId));
   }
 
+  /** Those before the first whose id another try has reserved; none, after a while, where it is the first. */
   private async settleAtOnce(
     deeds: readonly Deed[],
     consumer: Consumer | undefined,
+    tryId: string,
   ): Promise<Verdict[]> {
-    const said = saidIn(await this.run('begin', deeds, consumer));
-    const wanted = deeds.filter((_, index) => said[index]!.verdict === 'done');
+    const said = saidIn(await this.run('begin', deeds, consumer, tryId));
+    if (said.length === 0) await delay(LOOK_MS);
+    const wanted = deeds.filter((_, index) => said[index]?.verdict === 'done');
     const performed = await performAll(this.backplane, wanted);
     const verdicts: Verdict[] = [];
     const settled: Deed[] = [];
@@ -63,16 +75,22 @@ export class TwoStepLedger implements Ledger {
         const isDone = 'outcome' in done && done.outcome === 'done';
         verdicts.push(isDone ? { ...done, inboxed } : done);
         if (isDone) settled.push({ ...acknowledged, ...(once && { once }) });
-        else if (once) failures.set(once.key, done);
+        else if (once) {
+          failures.set(once.key, done);
+          settled.push({ once: { ...once, digest: '' }, acts: [] });
+        }
       }
     }
-    if (settled.some(({ entry, once }) => entry ?? once)) await this.run('end', settled, consumer);
+    if (settled.some(({ entry, once }) => entry ?? once))
+      await this.run('end', settled, consumer, tryId);
     return verdicts;
   }
 
   /** @throws GatewayError `backplane_unavailable` */
-  private run(step: Step, deeds: readonly Deed[], consumer: Consumer | undefined) {
-    const args = argumentsOf(deeds, consumer, this.config.idempotencySeconds, this.keys.done);
+  private run(step: Step, deeds: readonly Deed[], consumer: Consumer | undefined, tryId: string) {
+    const { idempotencySeconds, redisTimeoutMs } = this.config;
+    const args = argumentsOf(deeds, consumer, idempotencySeconds, this.keys.done);
+    args.push(tryId, RESERVED_TIMEOUTS * redisTimeoutMs);
     type Scripts = Redis & Record<string, (...args: unknown[]) => Promise<unknown>>;
     return this.link.call((redis) => (redis as Scripts)[`ledger:${step}`]!(...args));
   }
