@@ -1,6 +1,6 @@
 # Every target is a thin line over an npm script; packages are installed first where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster config test bench verify generate clean
+.PHONY: help run cluster config test bench verify generate reference clean
 
 packages := node_modules/.package-lock.json
 
@@ -27,6 +27,9 @@ verify: $(packages) ## check format, lint, types and generated files
 
 generate: $(packages) ## write the generated files anew
 	@npm run --silent generate
+
+reference: $(packages) ## write the protocol reference anew: docs/reference and docs/openapi.json
+	@npm run --silent generate -- docs/reference docs/openapi.json
 
 clean: ## remove what was built and fetched
 	rm -rf node_modules */node_modules */dist */cjs/dist .cache coverage

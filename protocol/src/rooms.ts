@@ -22,6 +22,7 @@ export function isRoomName(name: string): boolean {
 export const RoomName = z
   .string()
   .refine(isRoomName, { error: 'a room name is 1 to 200 bytes of printable characters, not *' })
+  .meta({ description: '1 to 200 bytes of printable characters, not `*`' })
   .transform(canonicalRoom);
 
 /** The room of all sessions of a user. */
