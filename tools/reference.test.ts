@@ -8,6 +8,8 @@ import { PAGES } from './reference/pages.ts';
 /** Every event that the five documents name, as they name it; those made up as examples are left out. */
 const DOCUMENTS: Readonly<Record<number, string>> = {
   1: 'ping pong join:room leave:room connected error',
+  2: `send-message join-conversation leave-conversation typing receive-message message-sent
+    message-error joined-conversation user-typing user:online user:offline error`,
   3: `get-active-users get-users-stats send-message join-room leave-room room-message
     connected user-connected user-disconnected active-users users-stats private-message
     broadcast-message notification broadcast-notification role-notification user-joined-room

@@ -1,7 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z, type ZodType } from 'zod';
+import { CHAT_CLIENT_EVENTS } from '../../protocol/dist/chat-client-events.js';
+import { CHAT_SERVER_EVENTS } from '../../protocol/dist/chat-server-events.js';
 import { CLIENT_EVENTS, type ClientEvent } from '../../protocol/dist/client-events.js';
 import type { ErrorCode } from '../../protocol/dist/errors.js';
+import {
+  CHAT_CLIENT_REFERENCE,
+  CHAT_SERVER_REFERENCE,
+} from '../../protocol/dist/reference-chat.js';
 import { CLIENT_REFERENCE } from '../../protocol/dist/reference-client.js';
 import { SERVER_REFERENCE } from '../../protocol/dist/reference-server.js';
 import { SERVICE_REFERENCE } from '../../protocol/dist/reference-services.js';
@@ -38,6 +44,8 @@ export function referenceEvents(): ReferenceEvent[] {
     ...fromClients('/', CLIENT_EVENTS, CLIENT_REFERENCE, faults),
     ...fromServers('/', 'gateway', SERVER_EVENTS, SERVER_REFERENCE, faults),
     ...fromServers('/', 'service', SERVICE_EVENTS, SERVICE_REFERENCE, faults),
+    ...fromClients('/chat', CHAT_CLIENT_EVENTS, CHAT_CLIENT_REFERENCE, faults),
+    ...fromServers('/chat', 'gateway', CHAT_SERVER_EVENTS, CHAT_SERVER_REFERENCE, faults),
   ];
   if (faults.length > 0) throw new Error(`wrong examples:\n${faults.join('\n')}`);
   return events;

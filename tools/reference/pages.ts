@@ -32,6 +32,13 @@ const EVENT_PAGES: readonly EventPage[] = [
   { file: 'client-events', title: 'Events from clients', namespace: '/', sender: 'client' },
   { file: 'server-events', title: 'Events to clients', namespace: '/', sender: 'gateway' },
   { file: 'service-events', title: 'Events of services', namespace: '/', sender: 'service' },
+  {
+    file: 'chat-client-events',
+    title: 'Events from clients',
+    namespace: '/chat',
+    sender: 'client',
+  },
+  { file: 'chat-server-events', title: 'Events to clients', namespace: '/chat', sender: 'gateway' },
 ];
 
 /** Every page by its file name in `docs/reference/`. */
