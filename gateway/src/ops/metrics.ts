@@ -212,7 +212,7 @@ export const metrics = {
   ),
   deadLettersDropped: new Count(
     'streamgate_dead_letters_dropped_total',
-    'Dead letters that went out because there were too many',
+    'Dead letters that went out because there were too many, or too large ones',
   ),
   kafkaUp: new Reading(
     'streamgate_kafka_up',

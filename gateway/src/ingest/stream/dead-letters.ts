@@ -6,6 +6,8 @@ import type { Entry, PartitionReader } from './partition-reader.js';
 
 /** Dead entries that are kept, roughly; the oldest go first. */
 const KEPT = 10_000;
+/** Bytes of Redis' memory that they may take; the newest is kept even when it is larger. */
+const KEPT_BYTES = 64 * 1024 * 1024;
 /** Texts of an entry, above which they are kept as one: Lua's stack has an end. */
 const TEXTS_MAX = 1000;
 
@@ -21,6 +23,7 @@ export class DeadLetters {
     private readonly reader: Pick<PartitionReader, 'run' | 'consumer'>,
     private readonly stream: string,
     private readonly nodeId: string,
+    private readonly keptBytes = KEPT_BYTES,
   ) {}
 
   /**
@@ -29,7 +32,7 @@ export class DeadLetters {
    */
   async bury(burials: readonly Burial[]): Promise<void> {
     const { stream, group, leaseKey, token } = this.reader.consumer;
-    const args: (string | number)[] = [token, group, KEPT, TEXTS_MAX];
+    const args: (string | number)[] = [token, group, TEXTS_MAX, KEPT, this.keptBytes];
     for (const { entry, error } of burials) {
       // Its own fields, which may be large, never leave Redis.
       const texts = entryOfDead([], this.letter(entry, error, stream));

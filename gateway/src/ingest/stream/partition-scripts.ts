@@ -260,9 +260,29 @@ end
  */
 const BURY = `${TRIM}
 local lease, stream, dead = unpack(KEYS)
-local token, group, most, texts_max = unpack(ARGV, 1, 4)
+local token, group, texts_max, most, most_bytes = unpack(ARGV, 1, 5)
+
+-- Lets go of the oldest until the dead stream takes no more memory than it may; the newest stays.
+local function limit_bytes()
+  local dropped = 0
+  while redis.call('XLEN', dead) > 1 do
+    local used = redis.pcall('MEMORY', 'USAGE', dead, 'SAMPLES', 0)
+    -- Who may not ask for it keeps the other bound.
+    local over = type(used) == 'number' and used - most_bytes or 0
+    if over <= 0 then break end
+    for _ = 2, redis.call('XLEN', dead) do
+      local oldest = redis.call('XRANGE', dead, '-', '+', 'COUNT', 1)[1]
+      redis.call('XDEL', dead, oldest[1])
+      dropped = dropped + 1
+      for _, text in ipairs(oldest[2]) do over = over - #text end
+      if over <= 0 then break end
+    end
+  end
+  return dropped
+end
+
 if redis.call('GET', lease) ~= token then return 'lost' end
-local at = 5
+local at = 6
 while at <= #ARGV do
   local id, count = ARGV[at], tonumber(ARGV[at + 1])
   if redis.call('XACK', stream, group, id) == 1 then
@@ -275,7 +295,7 @@ while at <= #ARGV do
   at = at + 2 + count
 end
 trim(stream, group)
-return redis.call('XTRIM', dead, 'MAXLEN', '~', most)
+return redis.call('XTRIM', dead, 'MAXLEN', '~', most) + limit_bytes()
 `;
 
 /** Keys: streams. Answers for each when the oldest entry was written, in ms; -1: it has none. */

@@ -56,6 +56,7 @@ function execute(
   executeAll: Executor['executeAll'],
   isUp = () => true,
   caughtUp = async () => undefined as void,
+  deadBytes?: number,
 ): Partition {
   const reader = new PartitionReader(
     connect,
@@ -73,7 +74,7 @@ function execute(
   const parts = {
     reader,
     moves: new KeyMoves(0, async () => []),
-    dead: new DeadLetters(reader, DEAD, 'node'),
+    dead: new DeadLetters(reader, DEAD, 'node', deadBytes),
     executor: { executeAll },
     receipts: new Receipts(link, 'streamgate', 'node'),
     commandMaxBytes: 10_000,
@@ -218,4 +219,33 @@ test('the dead stream is bounded, and what goes out of it is counted', async () 
   );
   expect(await redis.xlen(DEAD)).toBeLessThan(10_200);
   expect(metrics.deadLettersDropped.value() - before).toBe(11_000 - (await redis.xlen(DEAD)));
+});
+
+test('so it is by its bytes, and keeps the newest whole', async () => {
+  const before = metrics.deadLettersDropped.value();
+  const said = 'x'.repeat(20_000);
+  for (let n = 0; n < 100; n++) await redis.xadd(STREAM, '*', 'to', n, 'data', said);
+  execute(acknowledge, undefined, undefined, 500_000);
+  await eventually(
+    () => redis.xlen(STREAM),
+    (length) => length === 0,
+  );
+  const kept = await redis.xrange(DEAD, '-', '+');
+  expect(kept.length).toBeGreaterThan(20);
+  expect(kept.length).toBeLessThan(26);
+  expect(kept.map(([, fields]) => fields.slice(0, 4))).toEqual(
+    kept.map((_, index) => ['to', String(100 - kept.length + index), 'data', said]),
+  );
+  expect(metrics.deadLettersDropped.value() - before).toBe(100 - kept.length);
+});
+
+test('a dead letter that is larger than the bound is kept until the next', async () => {
+  for (const to of ['1', '2']) await redis.xadd(STREAM, '*', 'to', to, 'data', 'x'.repeat(20_000));
+  execute(acknowledge, undefined, undefined, 1000);
+  await eventually(
+    () => redis.xlen(STREAM),
+    (length) => length === 0,
+  );
+  const kept = await redis.xrange(DEAD, '-', '+');
+  expect(kept.map(([, fields]) => fields[1])).toEqual(['2']);
 });
