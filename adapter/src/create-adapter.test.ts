@@ -107,6 +107,30 @@ it('tells its sessions when something was trimmed away that it had not read', as
   await vi.waitUntil(() => said.length === 3);
 });
 
+it('lets go of what nobody can come back for, and looks at nothing else of its mailbox', async () => {
+  const { adapter } = await start({ leaseMs: 300 });
+  const mailbox = `${base}m:${adapter.nodeId}`;
+  await redis.config('RESETSTAT');
+  const calls = async (command: string) =>
+    Number(
+      new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(await redis.info('commandstats'))?.[1] ??
+        0,
+    );
+  await vi.waitUntil(async () => (await calls('evalsha')) >= 3);
+  // Backwards from a place before all entries Redis would go through them all, with everyone waiting.
+  expect(await calls('xrevrange')).toBe(0);
+
+  const [old, later] = [3_600_000, 3_500_000].map((ago) => `${Date.now() - ago}-0`);
+  await redis
+    .multi()
+    .del(mailbox)
+    .xadd(mailbox, old!, '1', '')
+    .xadd(mailbox, later!, '1', '')
+    .exec();
+  await vi.waitUntil(async () => (await redis.hget(`${base}trimmed`, adapter.nodeId)) === later);
+  expect(await redis.xlen(mailbox)).toBe(0);
+});
+
 it('waits for no marker that was trimmed away when it has read a later one', async () => {
   const { adapter } = await start();
   const mailbox = `${base}m:${adapter.nodeId}`;

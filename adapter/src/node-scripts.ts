@@ -56,6 +56,13 @@ local now = now_ms()
 -- Names cleared away in one call.
 local STEP = 500
 
+local function is_before(a, b)
+  local ms, number = string.match(a, '^(%d+)-(%d+)$')
+  local other_ms, other = string.match(b, '^(%d+)-(%d+)$')
+  if ms ~= other_ms then return tonumber(ms) < tonumber(other_ms) end
+  return tonumber(number) < tonumber(other)
+end
+
 local function limit(node)
   local mailbox = base .. 'm:' .. node
   local used = redis.call('MEMORY', 'USAGE', mailbox)
@@ -69,8 +76,10 @@ end
 local function expire(node)
   local mailbox = base .. 'm:' .. node
   local oldest = string.format('%.0f', now - keep)
+  local first = redis.call('XRANGE', mailbox, '-', '+', 'COUNT', 1)[1]
+  -- Asked backwards for what is before the first entry, Redis would go through all that there are.
+  if not first or not is_before(first[1], oldest .. '-0') then return end
   local newest = redis.call('XREVRANGE', mailbox, '(' .. oldest, '-', 'COUNT', 1)[1]
-  if not newest then return end
   redis.call('XTRIM', mailbox, 'MINID', oldest)
   redis.call('HSET', TRIMMED, node, newest[1])
 end
@@ -94,13 +103,6 @@ local function drop(node)
   redis.call('HDEL', TRIMMED, node)
   redis.call('ZREM', base .. 'arrivals', node)
   redis.call('SADD', base .. 'sweeping', node)
-end
-
-local function is_before(a, b)
-  local ms, number = string.match(a, '^(%d+)-(%d+)$')
-  local other_ms, other = string.match(b, '^(%d+)-(%d+)$')
-  if ms ~= other_ms then return tonumber(ms) < tonumber(other_ms) end
-  return tonumber(number) < tonumber(other)
 end
 
 redis.call('ZADD', NODES, now + lease, me)
