@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Server, type Socket } from 'socket.io';
 import type { GatewayError } from '@streamgate/protocol/errors';
 import type { Principal } from '@streamgate/protocol/principal';
-import type { ServerEventName, ServerPayload } from '@streamgate/protocol/server-events';
+import type { SentEventName, SentPayload } from '@streamgate/protocol/event-maps';
 import type { Backplane } from '../src/backplane/backplane.js';
 import { EventsOut } from '../src/backplane/events-out.js';
 import { roomName } from '../src/backplane/room-key.js';
@@ -42,7 +42,7 @@ class StockSession implements Session {
   isIn(room: string) {
     return this.roomNames().includes(room);
   }
-  send<E extends ServerEventName>(event: E, payload: ServerPayload<E>) {
+  send<E extends SentEventName>(event: E, payload: SentPayload<E>) {
     this.socket.emit(event, payload);
   }
   sendError(error: GatewayError, event?: string) {

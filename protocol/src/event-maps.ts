@@ -42,3 +42,9 @@ export type ChatClientToServerEvents = {
 
 /** What a client may hear on `/chat` from the gateway itself. */
 export type ChatServerToClientEvents = Heard<typeof CHAT_SERVER_EVENTS>;
+
+type AllSent = typeof SERVER_EVENTS & typeof CHAT_SERVER_EVENTS;
+
+/** Every event that the gateway itself sends, in whichever namespace; a name means the same in both. */
+export type SentEventName = keyof AllSent;
+export type SentPayload<E extends SentEventName> = z.input<AllSent[E]>;

@@ -35,6 +35,16 @@ export function roleRoom(role: string): string {
   return `role:${role}`;
 }
 
+/** The room of all sessions that have joined a conversation. */
+export function conversationRoom(conversationId: number): string {
+  return `conversation:${conversationId}`;
+}
+
+/** The id of the conversation whose room this is, or undefined. */
+export function conversationOf(room: string): number | undefined {
+  return room.startsWith('conversation:') ? Number(room.slice('conversation:'.length)) : undefined;
+}
+
 /** The two users of `private:<a>:<b>`, or undefined: user ids with a colon have no private rooms. */
 export function privateRoomUsers(room: string): readonly [string, string] | undefined {
   if (!room.startsWith('private:')) return undefined;

@@ -1,7 +1,7 @@
 import type { ClosingCause } from '@streamgate/protocol/closings';
 import type { GatewayError } from '@streamgate/protocol/errors';
 import type { Principal } from '@streamgate/protocol/principal';
-import type { ServerEventName, ServerPayload } from '@streamgate/protocol/server-events';
+import type { SentEventName, SentPayload } from '@streamgate/protocol/event-maps';
 
 /**
  * One connected socket of a principal, on this node, as every folder above the backplane sees it.
@@ -26,7 +26,7 @@ export interface Session {
   isIn(room: string): boolean;
 
   /** Sends straight to this session, never through the adapter: works with Redis paused or dead. */
-  send<E extends ServerEventName>(event: E, payload: ServerPayload<E>): void;
+  send<E extends SentEventName>(event: E, payload: SentPayload<E>): void;
   /** Sends `error`; `event` names what was refused. */
   sendError(error: GatewayError, event?: string): void;
   /**
@@ -37,4 +37,12 @@ export interface Session {
   renew(token: string): Promise<number | undefined>;
   /** Ends the session in the way that the closings table gives for the cause. */
   close(cause: ClosingCause): void;
+}
+
+/** Is told of the sessions of a namespace, by the edge. */
+export interface SessionWatcher {
+  /** It is open and was sent `connected`. */
+  opened(session: Session): void;
+  /** @param rooms names of the rooms that it was in until now */
+  ended(session: Session, rooms: readonly string[]): void;
 }

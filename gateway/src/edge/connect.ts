@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { type Namespace, Socket } from 'socket.io';
 import { type ErrorCode, GatewayError, toGatewayError } from '@streamgate/protocol/errors';
 import { type Principal, userOf } from '@streamgate/protocol/principal';
+import { conversationOf } from '@streamgate/protocol/rooms';
 import type { Backplane, LostSession, SessionData } from '../backplane/backplane.js';
 import type { Arrival } from '../backplane/registry.js';
 import { roomKey } from '../backplane/room-key.js';
@@ -11,9 +12,9 @@ import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
 import type { Presence } from '../presence/presence.js';
 import type { Rooms } from '../rooms/rooms.js';
+import { authenticate } from './authenticate.js';
 import { closeConnection } from './close-connection.js';
 import { Entrants } from './entrants.js';
-import { presentedToken } from './presented-token.js';
 import { type SessionHooks, SessionSocket } from './session-socket.js';
 import {
   type Client,
@@ -118,7 +119,12 @@ export class Connect {
     try {
       if (!this.entrants.enter(namespace.name, client)) connection.close();
       if (refuse !== undefined) throw new GatewayError(refuse);
-      const principal = await this.authenticate(client, auth);
+      const { headers, _query: query = {} } = connection.request;
+      const principal = await authenticate(this.parts.tokens, namespace.name, {
+        auth,
+        headers,
+        query,
+      });
       this.entrants.named(namespace.name, client, principal.userId);
       return await this.admit(namespace, client, auth, principal);
     } catch (thrown) {
@@ -148,13 +154,6 @@ export class Connect {
       if (error.retryable) closeConnection(connection);
     }
     return socket;
-  }
-
-  private async authenticate(client: Client, auth: Record<string, unknown>): Promise<Principal> {
-    const { headers, _query: query } = connectionOf(client).request;
-    const token = presentedToken({ auth, headers, query: query ?? {} });
-    if (token === undefined) throw new GatewayError('authentication_failed');
-    return this.parts.tokens.verify(token);
   }
 
   private async admit(
@@ -217,6 +216,9 @@ export class Connect {
     const lost = await backplane.claim(namespace, pid);
     if (!lost) metrics.recoveries.add('unknown');
     else if (lost.userId !== principal.userId) metrics.recoveries.add('other_user');
+    // What it missed there is in the history: the client joins again and says since when.
+    else if (lost.rooms.some((room) => conversationOf(room) !== undefined))
+      metrics.recoveries.add('conversations');
     else if (await this.isUnproven(namespace, lost)) metrics.recoveries.add('unproven');
     else return lost;
     return undefined;

@@ -1,16 +1,12 @@
-import { CLIENT_EVENTS, type ClientEventName } from '@streamgate/protocol/client-events';
+import { ChatId, ClientMessageId } from '@streamgate/protocol/chat';
 import { ERRORS, GatewayError, toGatewayError } from '@streamgate/protocol/errors';
-import type { ServerEventName } from '@streamgate/protocol/server-events';
-import type { Session } from '../backplane/session.js';
+import type { SentEventName } from '@streamgate/protocol/event-maps';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
+import type { Handler, Handlers } from './handlers.js';
 import type { SessionSocket } from './session-socket.js';
 import type { Packet } from './socket-io-internals.js';
 import { writeTogether } from './write-together.js';
-
-/** What a client may say, by event: one method of `session/` each. */
-export type Handler = (session: Session, payload: unknown) => unknown;
-export type Handlers = ReadonlyMap<string, Handler>;
 
 /** Names of unknown events that a session is told about; after so many it is told no more. */
 const UNKNOWN_EVENTS_TOLD = 16;
@@ -20,57 +16,81 @@ const UNKNOWN_EVENTS_TOLD = 16;
  * becomes an error of the catalogue, and nothing that the client sent is echoed in it.
  */
 export function dispatch(handlers: Handlers, session: SessionSocket, packet: Packet): void {
-  // An event packet may come without any data.
-  const [event, payload] = (packet.data ?? []) as [unknown, unknown];
   metrics.eventsIn.add();
-  const handler = typeof event === 'string' ? handlers.get(event) : undefined;
-  if (!handler) return refuseUnknown(session, packet, String(event));
-  const name = event as ClientEventName;
+  const [name, payload] = eventOf(packet);
+  const handler = handlers.get(name);
+  if (!handler) return refuseUnknown(session, packet, name);
   try {
-    const parsed = CLIENT_EVENTS[name].payload.safeParse(payload);
+    const parsed = handler.payload.safeParse(payload);
     if (!parsed.success) throw invalidPayload(parsed.error.issues);
-    const result = handler(session, parsed.data);
+    const result = handler.handle(session, parsed.data);
     if (result instanceof Promise)
       result.then(
-        (data) => answer(session, packet, name, data),
-        (thrown: unknown) => refuse(session, packet, thrown, name),
+        (data) => answer(session, packet, handler, data),
+        (thrown: unknown) => refuse(handlers, session, packet, thrown),
       );
-    else answer(session, packet, name, result);
+    else answer(session, packet, handler, result);
   } catch (thrown) {
-    refuse(session, packet, thrown, name);
+    refuse(handlers, session, packet, thrown);
   }
+}
+
+/** An event packet may come without any data. */
+function eventOf({ data }: Packet): [name: string, payload: unknown] {
+  const [event, payload] = (data ?? []) as [unknown, unknown];
+  return [String(event), payload];
 }
 
 function answer(
   session: SessionSocket,
   packet: Packet,
-  name: ClientEventName,
+  { reply }: Pick<Handler, 'reply'>,
   data: unknown,
 ): void {
-  const reply: ServerEventName | undefined = CLIENT_EVENTS[name].reply;
   const { id } = packet;
   writeTogether(session.client, () => {
-    if (reply !== undefined) session.send(reply, data as never);
+    if (reply !== undefined) session.send(reply as SentEventName, data as never);
     if (id !== undefined) session.acknowledge(id, { data: data ?? null });
   });
 }
 
 /**
- * Answers a refused event: the ack and an `error` event with the same fields.
- * @param event its name when it is known; one that the client made up is not said back
+ * Answers a refused event: the ack, and an `error` event with the same fields or what its event has
+ * in place of it. A name that the client made up is not said back.
  */
 export function refuse(
+  handlers: Handlers,
   session: SessionSocket,
   packet: Packet,
   thrown: unknown,
-  event?: ClientEventName,
 ): void {
   const error = toGatewayError(thrown);
+  const [name, payload] = eventOf(packet);
+  const handler = handlers.get(name);
   metrics.eventErrors.add(error.code);
   if (error.code === 'internal')
-    log.error({ err: error.cause, event, session: session.id }, 'an event failed');
+    log.error({ err: error.cause, event: handler && name, session: session.id }, 'an event failed');
   if (packet.id !== undefined) session.acknowledge(packet.id, { error: error.toBody() });
-  session.sendError(error, event);
+  if (handler?.refusal === 'message-error') {
+    const { message, ...rest } = error.toBody();
+    const id = ClientMessageId.safeParse(fieldOf(payload, 'client_message_id')).data;
+    const named = id !== undefined && { client_message_id: id };
+    session.send('message-error', { error: message, ...rest, ...named });
+    return;
+  }
+  if (handler?.refusal === 'joined-conversation') {
+    const conversationId = ChatId.safeParse(fieldOf(payload, 'conversationId')).data;
+    const named = conversationId !== undefined && { conversationId };
+    session.send('joined-conversation', { ...named, success: false });
+  }
+  session.sendError(error, handler && name);
+}
+
+/** Of a payload that may be no object at all. */
+function fieldOf(payload: unknown, name: string): unknown {
+  return typeof payload === 'object' && payload !== null && Object.hasOwn(payload, name)
+    ? (payload as Record<string, unknown>)[name]
+    : undefined;
 }
 
 function refuseUnknown(session: SessionSocket, packet: Packet, name: string): void {

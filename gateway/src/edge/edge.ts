@@ -43,7 +43,11 @@ export function createEdge(app: INestApplication, parts: EdgeParts): Edge {
     config.drainNotice ? (withinMs) => noticeDrain(server, withinMs) : undefined,
   );
   const flood = new FloodGuard(config);
-  const handlers = collectHandlers(app.get(DiscoveryService), new MetadataScanner());
+  const handlers = collectHandlers(
+    app.get(DiscoveryService),
+    new MetadataScanner(),
+    parts.chat ? ['/', '/chat'] : ['/'],
+  );
   const sessions = new Sessions({ ...parts, handlers, flood });
   const addressOf = clientAddresses(config.trustedProxies);
 
@@ -87,8 +91,9 @@ function serverOptions(config: Config, backplane: Backplane): Partial<ServerOpti
 
 /** Tells everybody on this node that they will be moved. */
 function noticeDrain(server: Server | undefined, withinMs: number): void {
-  for (const socket of server?.of('/').sockets.values() ?? [])
-    if (socket instanceof SessionSocket) socket.send('draining', { withinMs });
+  for (const namespace of ['/', '/chat'])
+    for (const socket of server?.of(namespace).sockets.values() ?? [])
+      if (socket instanceof SessionSocket) socket.send('draining', { withinMs });
 }
 
 /** The open Engine.IO connections, whose map socket.io keeps to itself. */

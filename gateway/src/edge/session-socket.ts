@@ -2,7 +2,7 @@ import { type Namespace, Socket } from 'socket.io';
 import { CLOSINGS, type ClosingCause } from '@streamgate/protocol/closings';
 import { GatewayError } from '@streamgate/protocol/errors';
 import type { Principal } from '@streamgate/protocol/principal';
-import type { ServerEventName, ServerPayload } from '@streamgate/protocol/server-events';
+import type { SentEventName, SentPayload } from '@streamgate/protocol/event-maps';
 import { roomKey, roomName } from '../backplane/room-key.js';
 import type { SessionData } from '../backplane/backplane.js';
 import type { Attendee, Wants } from '../inbox/attendee.js';
@@ -89,11 +89,7 @@ export class SessionSocket extends Socket implements Attendee {
   }
 
   /** @param offset given as an extra last argument, for a client that has received nothing yet */
-  override send<E extends ServerEventName>(
-    event: E,
-    payload: ServerPayload<E>,
-    offset?: string,
-  ): this {
+  override send<E extends SentEventName>(event: E, payload: SentPayload<E>, offset?: string): this {
     const data: unknown[] = [event, payload];
     if (offset !== undefined) data.push(offset);
     writePacket(this, { type: PACKET.event, data });

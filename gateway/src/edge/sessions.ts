@@ -1,6 +1,8 @@
 import type { Namespace } from 'socket.io';
+import type { Namespace as NamespaceName } from '@streamgate/protocol/commands';
 import { GatewayError } from '@streamgate/protocol/errors';
 import type { Backplane } from '../backplane/backplane.js';
+import type { SessionWatcher } from '../backplane/session.js';
 import type { Config } from '../config.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
@@ -10,9 +12,10 @@ import type { Revocations } from '../presence/revocations.js';
 import type { Typing } from '../presence/typing.js';
 import type { Rooms } from '../rooms/rooms.js';
 import { Connect } from './connect.js';
-import { type Handlers, dispatch, refuse } from './dispatch.js';
+import { dispatch, refuse } from './dispatch.js';
 import { ExpiryWheel } from './expiry.js';
 import type { FloodGuard } from './flood-guard.js';
+import type { Handlers } from './handlers.js';
 import type { HoldOptions } from './hold.js';
 import type { SessionHooks, SessionSocket } from './session-socket.js';
 import type { Packet } from './socket-io-internals.js';
@@ -28,7 +31,10 @@ export interface SessionsParts {
   readonly revocations: Revocations;
   readonly rooms: Rooms;
   readonly typing: Typing;
-  readonly handlers: Handlers;
+  /** Undefined: `/chat` is refused. */
+  readonly chat?: SessionWatcher | undefined;
+  /** Of each namespace that is open. */
+  readonly handlers: Readonly<Partial<Record<NamespaceName, Handlers>>>;
   readonly flood: FloodGuard;
 }
 
@@ -73,7 +79,7 @@ export class Sessions implements SessionHooks {
   /** Makes the namespaces open sessions. */
   install(root: Namespace, chat: Namespace): void {
     this.connect.install(root);
-    this.connect.install(chat, 'chat_disabled');
+    this.connect.install(chat, this.parts.chat ? undefined : 'chat_disabled');
     closeWhenTold(this.parts.backplane, [root, chat], this.connect.entrants);
   }
 
@@ -84,11 +90,13 @@ export class Sessions implements SessionHooks {
   }
 
   event(session: SessionSocket, packet: Packet): void {
-    const { flood, handlers } = this.parts;
+    const { flood } = this.parts;
+    const handlers = this.handlersOf(session);
     const verdict = flood.take(session);
     if (verdict === 'close') session.close('flood');
     else if (verdict !== 'ok')
       refuse(
+        handlers,
         session,
         packet,
         new GatewayError('rate_limited', undefined, { retryAfterMs: verdict }),
@@ -97,6 +105,14 @@ export class Sessions implements SessionHooks {
       if (session.dormant) this.wake(session);
       dispatch(handlers, session, packet);
     }
+  }
+
+  private handlersOf({ namespace }: SessionSocket): Handlers {
+    return this.parts.handlers[namespace as NamespaceName]!;
+  }
+
+  private watcherOf({ namespace }: SessionSocket): SessionWatcher | undefined {
+    return namespace === '/chat' ? this.parts.chat : undefined;
   }
 
   closed(session: SessionSocket, reason: string, rooms: readonly string[]): void {
@@ -116,6 +132,7 @@ export class Sessions implements SessionHooks {
     );
     typing.ended(session);
     allRooms.ended(session, rooms);
+    this.watcherOf(session)?.ended(session, rooms);
     inbox.closed(session);
     if (session.dormant) return;
     const departing = presence
@@ -148,6 +165,7 @@ export class Sessions implements SessionHooks {
     // What is kept is sent out of the inbox when it wakes, and not before.
     if (session.dormant) session.sift(() => false);
     else this.parts.inbox.opened(session);
+    this.watcherOf(session)?.opened(session);
     // Revoked while it was being let in: nobody could end it then.
     if (this.parts.revocations.has(session.principal)) session.close('revoked');
   }

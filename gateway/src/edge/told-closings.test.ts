@@ -48,7 +48,7 @@ beforeEach(async () => {
     revocations,
     rooms: new Rooms(config, backplane, eventsOut),
     typing,
-    handlers: new Map(),
+    handlers: { '/': new Map() },
     flood,
   });
   server.engine.on('connection', (connection: Connection) => flood.watch(connection));

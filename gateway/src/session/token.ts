@@ -15,3 +15,7 @@ export class TokenGateway {
     return { expiresAt: expiresAt === undefined ? null : new Date(expiresAt).toISOString() };
   }
 }
+
+/** The same on `/chat`. */
+@WebSocketGateway({ namespace: '/chat' })
+export class ChatTokenGateway extends TokenGateway {}
