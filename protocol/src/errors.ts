@@ -54,6 +54,12 @@ export const ERRORS = {
     retryable: false,
     status: 403,
   },
+  conversation_fixed: {
+    message: 'The two of a direct conversation stay',
+    retryable: false,
+    status: 409,
+  },
+  conversation_full: { message: 'Too many members', retryable: false, status: 409 },
   attachment_refused: { message: 'The attachment is not allowed', retryable: false, status: 400 },
   // Commands and the REST door
   unauthorized: { message: 'A valid token is required', retryable: false, status: 401 },

@@ -20,6 +20,13 @@ export interface Operation {
   readonly codes?: readonly ErrorCode[];
 }
 
+/** Who may, for people. */
+export const CALLERS: Readonly<Record<Operation['permission'], string>> = {
+  emit: 'For roles of `STREAMGATE_EMIT_ROLES`.',
+  presence: 'For roles of `STREAMGATE_PRESENCE_ROLES`.',
+  anyone: 'For anyone with a valid token.',
+};
+
 export const Page = z.object({
   limit: z.coerce.number().int().min(1).max(1000).optional().meta({
     description: 'Most entries on a page; the configured page size when absent',

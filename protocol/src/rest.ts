@@ -3,6 +3,7 @@ import { TEXT_MAX } from './client-events.js';
 import { EVENT_NAME_MAX, UserId } from './commands.js';
 import type { ErrorCode } from './errors.js';
 import { NextCursor, Page, type Operation } from './rest-operation.js';
+import { CHAT_OPERATIONS } from './rest-chat.js';
 import { V1_OPERATIONS } from './rest-v1.js';
 import { isRoomName, roleRoom, userRoom } from './rooms.js';
 import { ActiveUsers, UsersStats } from './server-events.js';
@@ -194,7 +195,7 @@ const DOCUMENT_OPERATIONS = {
  * The REST door: every operation with its path, bodies and answers. The controllers validate with
  * these schemas and `/openapi.json` is made from them.
  */
-export const OPERATIONS = { ...DOCUMENT_OPERATIONS, ...V1_OPERATIONS };
+export const OPERATIONS = { ...DOCUMENT_OPERATIONS, ...V1_OPERATIONS, ...CHAT_OPERATIONS };
 
 export type OperationName = keyof typeof OPERATIONS;
 

@@ -2,7 +2,7 @@ import { CLOSINGS } from '../../protocol/dist/closings.js';
 import { ERRORS, type ErrorCode } from '../../protocol/dist/errors.js';
 import { COMMON_CODES } from '../../protocol/dist/reference-types.js';
 import { OPERATIONS, Problem } from '../../protocol/dist/rest.js';
-import type { Operation } from '../../protocol/dist/rest-operation.js';
+import { CALLERS, type Operation } from '../../protocol/dist/rest-operation.js';
 import { referenceEvents, type ReferenceEvent, type Sender } from './events.ts';
 import { fieldsOf, type Field } from './fields.ts';
 import { schemaOf } from './schema.ts';
@@ -139,7 +139,7 @@ function renderRest(): string {
       '',
       `## \`${method.toUpperCase()} ${path}\``,
       '',
-      `${summary}. For roles of \`${permission === 'emit' ? 'STREAMGATE_EMIT_ROLES' : 'STREAMGATE_PRESENCE_ROLES'}\`.`,
+      `${summary}. ${CALLERS[permission]}`,
       ...(operation.codes ? ['', `Errors: ${codes(operation.codes)}`] : []),
       ...(asked.length > 0 ? ['', 'Asked:', '', ...fieldTable(asked)] : []),
       '',

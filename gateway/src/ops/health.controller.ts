@@ -1,6 +1,6 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
-import type { ManagementNeeds } from './needs.js';
+import type { DatabaseHealth, ManagementNeeds } from './needs.js';
 import { NEEDS } from './needs.js';
 
 /** The two questions of Kubernetes: restart this node? send it clients? */
@@ -20,13 +20,21 @@ export class HealthController {
 
   @Get('ready')
   ready() {
-    return this.health.check([() => this.node(), () => this.backplane()]);
+    const { database } = this.needs;
+    const checks = [() => this.node(), () => this.backplane()];
+    return this.health.check(database ? [...checks, () => this.database(database())] : checks);
   }
 
   private node() {
     const { state, remaining } = this.needs.drain.status();
     const node = this.indicator.check('node');
     return state === 'serving' ? node.up() : node.down({ state, remaining });
+  }
+
+  /** Never makes a node unready: all but chat works, and elsewhere it is away too. */
+  private database({ up, reason, since }: DatabaseHealth) {
+    const database = this.indicator.check('database');
+    return up ? database.up() : database.degraded({ reason, since: since.toISOString() });
   }
 
   private backplane() {

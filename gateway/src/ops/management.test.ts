@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { BackplaneHealth } from '../backplane/backplane.js';
 import type { DrainControl, DrainStatus } from './drain-control.js';
 import { log } from './log.js';
+import type { ManagementNeeds } from './needs.js';
 import { startManagement, type Management } from './management.js';
 import { registry } from './metrics.js';
 
@@ -43,7 +44,13 @@ let drain: TenSessions;
 let health: BackplaneHealth;
 let management: Management;
 
-async function start(settings: { readyWithoutRedis?: boolean; adminToken?: string } = {}) {
+interface Settings {
+  readyWithoutRedis?: boolean;
+  adminToken?: string;
+  database?: NonNullable<ManagementNeeds['database']>;
+}
+
+async function start(settings: Settings = {}) {
   management = await startManagement({
     config: {
       host: '0.0.0.0',
@@ -52,6 +59,7 @@ async function start(settings: { readyWithoutRedis?: boolean; adminToken?: strin
       adminToken: settings.adminToken,
     },
     health: () => health,
+    ...(settings.database && { database: settings.database }),
     drain,
   });
 }
@@ -137,6 +145,24 @@ describe('health', () => {
         since: '1970-01-01T00:00:00.000Z',
       },
     });
+  });
+
+  it('a database that is away makes no node unready: all but chat works', async () => {
+    let up = false;
+    const since = new Date(0);
+    const reason = 'connection refused';
+    await start({ database: () => ({ up, since, reason: up ? undefined : reason }) });
+    expect(await ask('/health/ready')).toMatchObject({
+      status: 200,
+      body: {
+        status: 'degraded',
+        info: { database: { status: 'degraded', reason, since: '1970-01-01T00:00:00.000Z' } },
+      },
+    });
+    expect((await ask('/metrics')).body.text).toContain('streamgate_database_up 0');
+    up = true;
+    expect(await ask('/health/ready')).toMatchObject({ status: 200, body: { status: 'ok' } });
+    expect((await ask('/metrics')).body.text).toContain('streamgate_database_up 1');
   });
 
   it('shows warnings about Redis, and is ready again after an aborted drain', async () => {

@@ -33,8 +33,8 @@ const CLOSE_MS = 1000;
  * @throws Error of Node when the port cannot be bound
  */
 export async function startManagement(needs: ManagementNeeds): Promise<Management> {
-  const { config, health, drain } = needs;
-  observe(health, drain);
+  const { config } = needs;
+  observe(needs);
   const app = await NestFactory.create<NestExpressApplication>(
     {
       module: ManagementModule,
@@ -72,7 +72,8 @@ export async function startManagement(needs: ManagementNeeds): Promise<Managemen
   };
 }
 
-function observe(health: ManagementNeeds['health'], drain: ManagementNeeds['drain']): void {
+function observe({ health, database, drain }: ManagementNeeds): void {
+  if (database) metrics.databaseUp.read(() => Number(database().up));
   metrics.backplaneUp.read(() => Number(health().up));
   metrics.backplaneWarnings.read(() => health().warnings.length);
   metrics.draining.read(() => Number(drain.status().state !== 'serving'));

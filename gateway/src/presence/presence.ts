@@ -24,8 +24,13 @@ export interface Page {
   readonly cursor?: string | undefined;
 }
 
+/** A user came, or is gone. */
+export type Announcer = (status: 'online' | 'offline', user: User) => void;
+
 /** Who is connected, cluster-wide, and telling the others who comes and goes. */
 export class Presence {
+  private readonly announcers = new Map<string, Announcer>();
+
   constructor(
     private readonly config: Pick<
       Config,
@@ -118,6 +123,11 @@ export class Presence {
     };
   }
 
+  /** In this namespace not everyone is told, but whom the announcer tells. */
+  announceBy(namespace: string, announcer: Announcer): void {
+    this.announcers.set(namespace, announcer);
+  }
+
   /** Undefined when not online. @throws GatewayError `backplane_unavailable` */
   find(namespace: string, userId: string): Promise<ActiveUser | undefined> {
     return this.backplane.registry.find(namespace, userId);
@@ -183,6 +193,11 @@ export class Presence {
       userId: user.id,
       data: { user },
     });
+    const announcer = this.announcers.get(namespace);
+    if (announcer) {
+      announcer(status, user);
+      return;
+    }
     if (users > this.config.announceMaxUsers) {
       metrics.announcementsSuppressed.add();
       return;

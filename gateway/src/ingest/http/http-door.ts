@@ -5,6 +5,7 @@ import helmet from 'helmet';
 import { GatewayError } from '@streamgate/protocol/errors';
 import type { Config } from '../../config.js';
 import { serveDocsPage } from './docs-page.js';
+import { ConversationsController } from './conversations.controller.js';
 import { CommandsController } from './commands.controller.js';
 import { LookupController } from './lookup.controller.js';
 import { OpenApiController } from './openapi.controller.js';
@@ -19,6 +20,7 @@ export const httpControllers = [
   PrivateMessagingController,
   CommandsController,
   LookupController,
+  ConversationsController,
   OpenApiController,
 ];
 

@@ -6,7 +6,7 @@ import {
 import { ERRORS, GatewayError, type ErrorCode } from '@streamgate/protocol/errors';
 import { User } from '@streamgate/protocol/principal';
 import { OPERATIONS, Problem } from '@streamgate/protocol/rest';
-import type { Operation } from '@streamgate/protocol/rest-operation';
+import { CALLERS, type Operation } from '@streamgate/protocol/rest-operation';
 import { ActiveUser, ConnectionTime } from '@streamgate/protocol/server-events';
 import { problemOf } from './problem-filter.js';
 
@@ -71,12 +71,6 @@ function described(name: string, operation: Operation): ZodOpenApiOperationObjec
     },
   };
 }
-
-const CALLERS: Readonly<Record<Operation['permission'], string>> = {
-  emit: 'For roles of `STREAMGATE_EMIT_ROLES`.',
-  presence: 'For roles of `STREAMGATE_PRESENCE_ROLES`.',
-  anyone: 'For anyone with a valid token.',
-};
 
 function tagOf(path: string): string {
   if (path.startsWith('/v1')) return 'v1';
