@@ -6,7 +6,7 @@ import type { DrainControl, DrainStatus } from './drain-control.js';
 import { log } from './log.js';
 import type { ManagementNeeds } from './needs.js';
 import { startManagement, type Management } from './management.js';
-import { registry } from './metrics.js';
+import { exposition } from './exposition.js';
 
 /** A small drain of ten sessions that are moved off when the test says so. */
 class TenSessions implements DrainControl {
@@ -338,20 +338,20 @@ describe('anything else', () => {
 });
 
 describe('metrics', () => {
-  const value = async (name: string) =>
-    (await registry.getSingleMetric(name)?.get())?.values[0]?.value;
+  const value = (name: string) =>
+    [...exposition.all()].find((family) => family.name === name)?.samples()[0]?.value;
 
   it('tell of the drain and the backplane', async () => {
     await start();
-    expect(await value('streamgate_backplane_up')).toBe(1);
-    expect(await value('streamgate_draining')).toBe(0);
-    expect(await value('streamgate_drain_remaining_sessions')).toBe(0);
+    expect(value('streamgate_backplane_up')).toBe(1);
+    expect(value('streamgate_draining')).toBe(0);
+    expect(value('streamgate_drain_remaining_sessions')).toBe(0);
     health = { ...AWAY, warnings: ['AOF is off'] };
     drain.start();
-    expect(await value('streamgate_backplane_up')).toBe(0);
-    expect(await value('streamgate_backplane_warnings')).toBe(1);
-    expect(await value('streamgate_draining')).toBe(1);
-    expect(await value('streamgate_drain_remaining_sessions')).toBe(10);
+    expect(value('streamgate_backplane_up')).toBe(0);
+    expect(value('streamgate_backplane_warnings')).toBe(1);
+    expect(value('streamgate_draining')).toBe(1);
+    expect(value('streamgate_drain_remaining_sessions')).toBe(10);
   });
 
   it('are scraped as text', async () => {
@@ -359,6 +359,9 @@ describe('metrics', () => {
     const { status, headers, body } = await ask('/metrics');
     expect(status).toBe(200);
     expect(headers['content-type']).toBe('text/plain; charset=utf-8; version=0.0.4');
+    expect(
+      (await ask('/metrics', { headers: { accept: 'application/openmetrics-text' } })).headers,
+    ).toMatchObject({ 'content-type': expect.stringContaining('application/openmetrics-text') });
     expect(body.text).toMatch(/^streamgate_build_info\{version="\d+\.\d+\.\d+"\} 1$/m);
   });
 });

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { Count, Reading, Readings, metrics, registry } from './metrics.js';
+import { exposition } from './exposition.js';
+import { Count, Histogram, PairCount, Reading, Readings, SECONDS } from './metric-kinds.js';
+import { metrics } from './metrics.js';
 
 interface Family {
   type: string;
@@ -12,7 +14,7 @@ interface Family {
 function readAll(): void {
   for (const part of Object.values(metrics))
     if (part instanceof Reading) part.read(() => 1);
-    else if (part instanceof Readings) part.read(() => [['x', 1]]);
+    else if (part instanceof Readings) part.read(() => [[...part.labels.map(() => 'x'), 1]]);
 }
 
 /** Reads the text format, version 0.0.4 (prometheus.io, "Exposition formats"). */
@@ -34,7 +36,7 @@ function parse(text: string): Map<string, Family> {
   return families;
 }
 
-const scrape = async () => parse(await registry.metrics());
+const scrape = async () => parse((await exposition.scrape()).text);
 
 it('are what a scrape reads', async () => {
   metrics.sessions.read(() => 7);
@@ -77,7 +79,7 @@ it('count up and do not start anew at a scrape', async () => {
 it('are named as Prometheus wants it', async () => {
   readAll();
   const ours = [...(await scrape())].filter(([name]) => name.startsWith('streamgate_'));
-  expect(ours).toHaveLength(Object.keys(metrics).length + 1);
+  expect(ours).toHaveLength(Object.keys(metrics).length);
   for (const [name, { type, help }] of ours) {
     expect(name).toMatch(/^streamgate_[a-z]+(_[a-z]+)*$/);
     expect(name.endsWith('_total'), name).toBe(type === 'counter');
@@ -106,9 +108,64 @@ it('a reading is replaced, not doubled', async () => {
   reading.read(() => 2);
   const samples = (await scrape()).get('streamgate_test_reading')?.samples;
   expect(samples).toEqual(new Map([['streamgate_test_reading', 2]]));
-  registry.removeSingleMetric('streamgate_test_reading');
+  exposition.remove('streamgate_test_reading');
 });
 
 it('a name is taken once', () => {
   expect(() => new Count('streamgate_connects_total', 'Again')).toThrow(/already been registered/);
+});
+
+it('count by two labels', async () => {
+  const pairs = new PairCount('streamgate_test_pairs_total', 'Of this test only', ['a', 'b']);
+  pairs.add('x', 'y');
+  pairs.add('z', 'y');
+  expect(pairs.value('y')).toBe(2);
+  expect((await scrape()).get('streamgate_test_pairs_total')?.samples).toEqual(
+    new Map([
+      ['streamgate_test_pairs_total{a="x",b="y"}', 1],
+      ['streamgate_test_pairs_total{a="z",b="y"}', 1],
+    ]),
+  );
+  exposition.remove('streamgate_test_pairs_total');
+});
+
+it('a histogram cumulates its buckets', async () => {
+  const seconds = new Histogram('streamgate_test_seconds', 'Of this test only', [0.1, 1], 'door');
+  for (const value of [0.05, 0.1, 0.5, 7]) seconds.observe(value, 'http');
+  expect((await scrape()).get('streamgate_test_seconds')?.samples).toEqual(
+    new Map([
+      ['streamgate_test_seconds_bucket{door="http",le="0.1"}', 2],
+      ['streamgate_test_seconds_bucket{door="http",le="1"}', 3],
+      ['streamgate_test_seconds_bucket{door="http",le="+Inf"}', 4],
+      ['streamgate_test_seconds_sum{door="http"}', 7.65],
+      ['streamgate_test_seconds_count{door="http"}', 4],
+    ]),
+  );
+  exposition.remove('streamgate_test_seconds');
+});
+
+it('OpenMetrics has exemplars of sampled traces, and counters under their names', async () => {
+  const seconds = new Histogram('streamgate_test_seconds', 'Of this test only', SECONDS);
+  seconds.of('').observe(0.2, 1, '4bf92f3577b34da6a3ce929d0e0e4736');
+  const { type, text } = await exposition.scrape('application/openmetrics-text;version=1.0.0');
+  expect(type).toContain('application/openmetrics-text');
+  expect(text).toMatch(
+    /streamgate_test_seconds_bucket\{le="0\.25"\} 1 # \{trace_id="4bf92f3577b34da6a3ce929d0e0e4736"\} 0\.2 [\d.]+\n/,
+  );
+  expect(text).toMatch(/^# TYPE streamgate_events_in counter\nstreamgate_events_in_total \d+$/m);
+  expect(text).toMatch(/^process_cpu_seconds_total /m);
+  expect(text.endsWith('# EOF\n')).toBe(true);
+  exposition.remove('streamgate_test_seconds');
+});
+
+it('what has too many label values counts as other, and that is counted', async () => {
+  const count = new Count('streamgate_test_total', 'Of this test only', 'code');
+  const before = exposition.refused;
+  for (let code = 0; code < 200; code += 1) count.add(`code_${code}`);
+  const samples = (await scrape()).get('streamgate_test_total')!.samples;
+  expect(samples.size).toBe(65);
+  expect(samples.get('streamgate_test_total{code="other"}')).toBe(200 - 64);
+  expect([...samples.values()].reduce((sum, value) => sum + value, 0)).toBe(200);
+  expect(exposition.refused).toBe(before + 200 - 64);
+  exposition.remove('streamgate_test_total');
 });

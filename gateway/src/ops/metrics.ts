@@ -1,129 +1,22 @@
 import { readFileSync } from 'node:fs';
-import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import { CLOSINGS } from '@streamgate/protocol/closings';
-
-/** All metrics of this node; a node is a process. Process, heap, GC and event loop lag are in it. */
-export const registry = new Registry();
-collectDefaultMetrics({ register: registry });
-
-/**
- * A counter that costs an addition on the hot path and is copied at scrape. With a label, give only
- * values of a bounded set (codes, reasons): never users, rooms or names from clients.
- */
-export class Count {
-  private readonly values: Map<string, number>;
-
-  /** @param known label values that are there from the start, so that `increase()` sees the first */
-  constructor(name: string, help: string, label?: string, known: readonly string[] = []) {
-    const values = new Map((label ? known : ['']).map((value) => [value, 0]));
-    this.values = values;
-    new Counter({
-      name,
-      help,
-      labelNames: label ? [label] : [],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const [value, count] of values) this.inc(label ? { [label]: value } : {}, count);
-      },
-    });
-  }
-
-  add(labelValue = '', by = 1): void {
-    this.values.set(labelValue, (this.values.get(labelValue) ?? 0) + by);
-  }
-
-  /** Current value, for tests and the admin API. */
-  value(labelValue = ''): number {
-    return this.values.get(labelValue) ?? 0;
-  }
-}
+import { exposition } from './exposition.js';
+import { Count, PairCount, Reading, Readings } from './metric-kinds.js';
 
 const DOORS = ['http', 'tcp', 'stream', 'kafka'] as const;
 
-/** As `Count`, of what came through doors. */
-export class DoorCount {
-  private readonly doors: ReadonlyMap<(typeof DOORS)[number], Map<string, number>>;
-
-  /** @param known outcomes that every door has from the start */
-  constructor(name: string, help: string, known: readonly string[]) {
-    const outcomes = () => new Map(known.map((outcome) => [outcome, 0]));
-    const doors = new Map(DOORS.map((door) => [door, outcomes()]));
-    this.doors = doors;
-    new Counter({
-      name,
-      help,
-      labelNames: ['door', 'outcome'],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const [door, counts] of doors)
-          for (const [outcome, count] of counts) this.inc({ door, outcome }, count);
-      },
-    });
-  }
-
-  add(door: (typeof DOORS)[number], outcome: string): void {
-    const counts = this.doors.get(door)!;
-    counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  }
-
-  /** Of all doors, for tests. */
-  value(outcome: string): number {
-    return [...this.doors.values()].reduce((sum, counts) => sum + (counts.get(outcome) ?? 0), 0);
-  }
-}
-
-/** A value that is read when Prometheus asks; absent until somebody says where to read it. */
-export class Reading {
-  private readonly name: string;
-  private readonly help: string;
-
-  constructor(name: string, help: string) {
-    this.name = name;
-    this.help = help;
-  }
-
-  /** @param value replaces what was read before */
-  read(value: () => number): void {
-    registry.removeSingleMetric(this.name);
-    new Gauge({
-      name: this.name,
-      help: this.help,
-      registers: [registry],
-      collect() {
-        this.set(value());
-      },
-    });
-  }
-}
-
-/** As `Reading`, several values by a label of a bounded set. */
-export class Readings {
-  constructor(
-    private readonly name: string,
-    private readonly help: string,
-    private readonly label: string,
-  ) {}
-
-  /** @param values label value and value, replaces what was read before */
-  read(values: () => Iterable<readonly [string, number]>): void {
-    const { name, help, label } = this;
-    registry.removeSingleMetric(name);
-    new Gauge({
-      name,
-      help,
-      labelNames: [label],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const [labelValue, value] of values()) this.set({ [label]: labelValue }, value);
-      },
-    });
-  }
-}
-
+/** Every metric by what it counts. The only place with their names. */
 export const metrics = {
+  buildInfo: new Readings(
+    'streamgate_build_info',
+    'Always 1; the version of this node is its label',
+    'version',
+  ),
+  series: new Reading('streamgate_metric_series', 'Lines of counters and histograms of this node'),
+  seriesRefused: new Reading(
+    'streamgate_metric_label_sets_refused',
+    'Times since the start that something was counted as `other`, because there were too many label values',
+  ),
   sessions: new Reading('streamgate_sessions', 'Sessions on this node, in all namespaces'),
   backplaneUp: new Reading(
     'streamgate_backplane_up',
@@ -161,10 +54,13 @@ export const metrics = {
     'cause',
     Object.keys(CLOSINGS),
   ),
-  commands: new DoorCount(
+  commands: new PairCount(
     'streamgate_commands_total',
     'Commands from services by door and outcome: done, duplicate, expired, or the code of the refusal',
-    ['done', 'duplicate', 'expired'],
+    ['door', 'outcome'],
+    DOORS.flatMap((door) =>
+      ['done', 'duplicate', 'expired'].map((outcome) => [door, outcome] as const),
+    ),
   ),
   receiptsLost: new Count(
     'streamgate_receipts_lost_total',
@@ -296,9 +192,6 @@ const { version } = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
 ) as { version: string };
 
-new Gauge({
-  name: 'streamgate_build_info',
-  help: 'Always 1; the version of this node is its label',
-  labelNames: ['version'],
-  registers: [registry],
-}).set({ version }, 1);
+metrics.buildInfo.read(() => [[version, 1]]);
+metrics.series.read(() => exposition.series);
+metrics.seriesRefused.read(() => exposition.refused);
