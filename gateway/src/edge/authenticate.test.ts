@@ -26,6 +26,30 @@ test.each([
   });
 });
 
+test.each([
+  [{ userId: '1' }, {}],
+  [{}, { userId: 1 }],
+])('insecurely, on /chat a query %j and an auth %j are believed', async (query, auth) => {
+  const handshake = { auth, headers: {}, query };
+  expect(await authenticate(tokens, '/chat', handshake, true)).toMatchObject({
+    userId: '1',
+    username: '1',
+    roles: [],
+  });
+});
+
+test.each([
+  ['/', { userId: '1' }, {}, 'authentication_failed'],
+  ['/chat', {}, {}, 'authentication_failed'],
+  ['/chat', { userId: '' }, {}, 'authentication_failed'],
+  ['/chat', { userId: ['1'] }, {}, 'authentication_failed'],
+  ['/chat', { userId: '1' }, { userId: 2 }, 'user_mismatch'],
+  ['/chat', { userId: '1' }, { token: '2' }, 'user_mismatch'],
+])('insecurely, on %s a query %j and an auth %j are %s', async (namespace, query, auth, code) => {
+  const handshake = { auth, headers: {}, query };
+  await expect(authenticate(tokens, namespace, handshake, true)).rejects.toMatchObject({ code });
+});
+
 test('without a token it is nobody', async () => {
   const handshake = { auth: {}, headers: {}, query: { userId: '1' } };
   await expect(authenticate(tokens, '/chat', handshake)).rejects.toMatchObject({

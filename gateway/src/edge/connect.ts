@@ -120,11 +120,12 @@ export class Connect {
       if (!this.entrants.enter(namespace.name, client)) connection.close();
       if (refuse !== undefined) throw new GatewayError(refuse);
       const { headers, _query: query = {} } = connection.request;
-      const principal = await authenticate(this.parts.tokens, namespace.name, {
-        auth,
-        headers,
-        query,
-      });
+      const principal = await authenticate(
+        this.parts.tokens,
+        namespace.name,
+        { auth, headers, query },
+        this.parts.config.insecureQueryUser,
+      );
       this.entrants.named(namespace.name, client, principal.userId);
       return await this.admit(namespace, client, auth, principal);
     } catch (thrown) {
