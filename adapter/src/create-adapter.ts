@@ -54,9 +54,10 @@ export interface Mailbox {
   position(): string | undefined;
   /**
    * Sends an event (name and arguments) to sessions on all nodes.
-   * @returns the id of the message, when Redis has it
-   * @throws RedisAway when it was not taken in time: if Redis took it nevertheless it is still delivered,
-   *   on this node unless `deliverLocally` was at once called in its place
+   * @returns the id of the message, when Redis has it and this node has delivered it, if it is for its
+   *   sessions: it has the same place in the order of every session
+   * @throws RedisAway when it was not taken in time, or not read back before Redis was away: if Redis took it
+   *   nevertheless it is still delivered, on this node unless `deliverLocally` was at once called in its place
    */
   publish(namespace: string, event: readonly unknown[], target?: Target): Promise<string>;
   /**

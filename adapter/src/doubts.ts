@@ -40,12 +40,6 @@ export class Doubts {
     return true;
   }
 
-  /** Redis has it and it was not read back, but it is served before what was refused after it. */
-  serveEarly(number: number): void {
-    this.closesAt = undefined;
-    this.isServed(number);
-  }
-
   /** A message of this node was read back. @returns whether it is to be delivered */
   readBack(number: number): boolean {
     if (this.closesAt !== undefined && number >= this.closesAt) this.close();

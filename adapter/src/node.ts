@@ -206,13 +206,6 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     this.sessions.forgetAbsent();
   }
 
-  /** An event that Redis has and this node has not read back. */
-  sayEarly(message: Message): void {
-    const tail = message.takesOffset ? `,"${this.shards.position(this.nodeId)}"]` : '';
-    this.delivery.add(message, tail);
-    this.delivery.endTurn();
-  }
-
   private say(shard: Shard, { id, index }: Place, message: Message, isSaid: boolean): void {
     const { takesOffset, volatile } = message;
     if (this.window > 0 && takesOffset && !volatile) shard.history.add({ id, index, message });

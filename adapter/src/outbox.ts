@@ -2,6 +2,7 @@ import type { Doubts } from './doubts.js';
 import type { Arg, Link } from './link.js';
 import { RedisAway } from './link.js';
 import { OTHERS } from './message.js';
+import { type EntryId, compareIds } from './position.js';
 import { putPost } from './post-script.js';
 
 /** What one call carries at most. */
@@ -25,9 +26,12 @@ export interface Letter {
   readonly blob: Buffer;
   /** Of the message, counted by this node; what is read back is recognised by it. */
   readonly number: number;
-  /** Whether it was read back, or Redis has said that it is in this node's mailbox. */
-  state?: 'read' | 'written';
-  /** @param nodes of `q` and `a`: who is asked, undefined when the answer was not heard */
+  /** Redis has not answered yet, but it was read back. */
+  isRead?: boolean;
+  /**
+   * Redis has it; of an event this node has delivered it too, if it is for its sessions.
+   * @param nodes of `q` and `a`: who is asked, undefined when the answer was not heard
+   */
   readonly sent?: ((nodes: readonly string[] | undefined) => void) | undefined;
   readonly refused?: ((fault: RedisAway) => void) | undefined;
 }
@@ -49,15 +53,17 @@ type Item = { letter: Letter } | { change: Change; settled: () => void };
 export class Outbox {
   private queue: Item[] = [];
   private scheduled = false;
-  /** Sent: not answered yet, or not read back yet. */
+  /** Sent, and not answered yet. */
   private flights = new Map<number, Letter>();
+  /** Events that Redis has, by the entry of this node's mailbox, which was not delivered yet. */
+  private unread: { id: EntryId; letters: readonly Letter[] }[] = [];
   private calls = 0;
   /** The changes sent last. */
   private applied = Promise.resolve();
 
   /**
    * @param notAfter by Redis' clock, for a call that is sent now; 0: that clock is not known
-   * @param early serves an event that Redis has, but that was not read back in time
+   * @param reached entry up to which this node has delivered its mailbox
    * @param missed a change did not reach Redis
    * @param failed whoever was told of a letter threw
    */
@@ -66,7 +72,7 @@ export class Outbox {
     private readonly doubts: Doubts,
     private readonly nodeId: () => string,
     private readonly notAfter: () => number,
-    private readonly early: (letter: Letter) => void,
+    private readonly reached: () => EntryId,
     private readonly missed: () => void,
     private readonly failed: (error: unknown) => void,
   ) {}
@@ -84,15 +90,34 @@ export class Outbox {
 
   /** Takes back what this node wrote. @returns whether it is to be delivered */
   readBack(number: number): boolean {
-    for (const [before, { state }] of this.flights) {
-      // What stands before it in the mailbox was read back before it: the others were not for this node.
-      if (before === number || state !== 'written') break;
-      this.flights.delete(before);
-    }
     const letter = this.flights.get(number);
-    if (letter) letter.state = 'read';
-    this.flights.delete(number);
+    if (letter) letter.isRead = true;
     return this.doubts.readBack(number);
+  }
+
+  /** This node has delivered more of its mailbox. */
+  delivered(): void {
+    const reached = this.reached();
+    while (this.unread.length > 0 && compareIds(this.unread[0]!.id, reached) <= 0)
+      for (const letter of this.unread.shift()!.letters) this.succeed(letter);
+  }
+
+  /**
+   * Redis is away, and what it has of this node's events is not delivered here: whoever sent them is to
+   * serve them, since what is served from now on must not come before them.
+   */
+  giveUp(reason: string): void {
+    const { unread } = this;
+    this.unread = [];
+    const fault = new RedisAway('timeout', reason);
+    // They were executed: nothing more is to be waited for.
+    for (const { letters } of unread) for (const letter of letters) this.refuse(letter, fault, 0);
+  }
+
+  /** The node ends: what Redis has is delivered elsewhere. */
+  end(): void {
+    for (const { letters } of this.unread.splice(0))
+      for (const letter of letters) this.succeed(letter);
   }
 
   /** Sends what waits, now. */
@@ -134,12 +159,12 @@ export class Outbox {
 
   private async deliver(letters: readonly Letter[], args: readonly Arg[]): Promise<void> {
     const wasUp = this.link.up;
-    let answer: [isHere: number, asked: string[][]] | undefined;
+    let answer: [here: EntryId, asked: string[][]] | undefined;
     let fault: RedisAway | undefined;
     if (wasUp) {
       for (const letter of letters) this.flights.set(letter.number, letter);
       try {
-        answer = (await this.link.run('publish', args)) as [number, string[][]];
+        answer = (await this.link.run('publish', args)) as [EntryId, string[][]];
       } catch (error) {
         fault = error as RedisAway;
       }
@@ -154,21 +179,30 @@ export class Outbox {
 
   private settle(
     letters: readonly Letter[],
-    answer: [isHere: number, asked: string[][]] | undefined,
+    answer: [here: EntryId, asked: string[][]] | undefined,
     fault: RedisAway | undefined,
     until: number | undefined,
   ): void {
+    const id = answer?.[0] ?? '';
+    const isUnread = id !== '' && compareIds(id, this.reached()) > 0;
+    const unread: Letter[] = [];
+    if (fault) this.giveUp(fault.message);
     let question = 0;
     for (const letter of letters) {
       const nodes = isAsked(letter) ? answer?.[1][question++] : undefined;
-      if (answer?.[0] === 1 && letter.state !== 'read') letter.state = 'written';
-      else this.flights.delete(letter.number);
-      try {
-        if (!fault || letter.state === 'read') letter.sent?.(nodes);
-        else this.refuse(letter, fault, until);
-      } catch (error) {
-        this.failed(error);
-      }
+      this.flights.delete(letter.number);
+      if (isUnread && letter.number < OTHERS) unread.push(letter);
+      else if (!fault || letter.isRead) this.succeed(letter, nodes);
+      else this.refuse(letter, fault, until);
+    }
+    if (unread.length > 0) this.unread.push({ id, letters: unread });
+  }
+
+  private succeed({ sent }: Letter, nodes?: readonly string[]): void {
+    try {
+      sent?.(nodes);
+    } catch (error) {
+      this.failed(error);
     }
   }
 
@@ -176,19 +210,14 @@ export class Outbox {
   private refuse(letter: Letter, { outcome, message }: RedisAway, until: number | undefined): void {
     const { number } = letter;
     if (until !== undefined) this.doubts.add(number, until);
-    letter.refused?.(new RedisAway(outcome, message, (act) => this.serve(number, act)));
-  }
-
-  /** One writer's events stay in order: what Redis has of them comes before what it refused. */
-  private serve(number: number, act: () => void): void {
-    for (const letter of this.flights.values()) {
-      if (letter.state !== 'written') break;
-      if (letter.number > OTHERS) continue;
-      this.flights.delete(letter.number);
-      this.doubts.serveEarly(letter.number);
-      this.early(letter);
+    const serve = (act: () => void) => {
+      if (this.doubts.serve(number)) act();
+    };
+    try {
+      letter.refused?.(new RedisAway(outcome, message, serve));
+    } catch (error) {
+      this.failed(error);
     }
-    if (this.doubts.serve(number)) act();
   }
 
   private sendChanges(queue: readonly Item[], begin: number): number {

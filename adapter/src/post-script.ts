@@ -45,11 +45,11 @@ end
  * blob; a key is told by its colon.
  *
  * `post(index)` takes the message that begins there, `send()` writes all that were taken; `asked` holds
- * the nodes of each `q`, `behind(index)` says where the next message begins.
+ * the nodes of each `q`, `own` the entry that the node itself got, `behind(index)` says where the next message begins.
  */
 export const POST = `${NODES_OF}
 local entries, posted, asked = {}, {}, {}
-local now
+local own, now = ''
 
 local function is_short(index)
   return string.byte(ARGV[index], 2) == 58
@@ -122,9 +122,8 @@ local function send()
   local gone = {}
   for node, entry in pairs(entries) do
     local batch = table.concat(entry)
-    if not redis.call('XADD', base .. 'm:' .. node, 'NOMKSTREAM', '*', '${FORMAT}', batch) then
-      gone[#gone + 1] = node
-    end
+    local id = redis.call('XADD', base .. 'm:' .. node, 'NOMKSTREAM', '*', '${FORMAT}', batch)
+    if not id then gone[#gone + 1] = node elseif node == me then own = id end
   end
   if #gone == 0 then return end
   -- Named by a key, but cleared away: what the clearing has left is cleared here.

@@ -8,7 +8,7 @@ import { ARRIVE, CHANGE, CLAIM, MOVE, SETTLE } from './session-scripts.js';
  * Writes a batch into the mailboxes of the nodes that need it (`post-script.ts`). First the time after
  * which it is not wanted any more (0: none): whoever asked has been told by then that it was not
  * taken, and has delivered it locally. Then the messages.
- * @returns [whether any of it is for the node itself, for each `q` and `a` the nodes]
+ * @returns [the entry in the node's own mailbox, empty when none of it is for the node, for each `q` and `a` the nodes]
  */
 const PUBLISH = `${COMMON}${FENCE}
 local not_after = tonumber(ARGV[2])
@@ -20,7 +20,7 @@ while index <= #ARGV do
   index = behind(index)
 end
 send()
-return { entries[me] and 1 or 0, asked }
+return { own, asked }
 `;
 
 /**

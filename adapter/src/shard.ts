@@ -2,7 +2,7 @@ import { Doubts } from './doubts.js';
 import { History } from './history.js';
 import { FORMAT, baseOf, formatOf } from './keys.js';
 import { type Arg, Link, RedisAway } from './link.js';
-import { KIND, type Message, decode, messagesOf } from './message.js';
+import { KIND, type Message, messagesOf } from './message.js';
 import type { MailboxNode } from './node.js';
 import { Others } from './others.js';
 import { Outbox } from './outbox.js';
@@ -68,7 +68,8 @@ export class Shard {
     const fault = (error: unknown) => node.emit('fault', error as Error);
     this.link = new Link(server.connect, this.base, settings.timeoutMs, {
       prepare: () => this.enter(),
-      changed: () => {
+      changed: ({ up, reason }) => {
+        if (!up) this.outbox.giveUp(reason ?? 'Redis is away');
         this.reader.wake();
         node.healthChanged();
       },
@@ -82,7 +83,7 @@ export class Shard {
       this.doubts,
       () => node.nodeId,
       () => this.clock.in(settings.timeoutMs),
-      ({ blob }) => node.sayEarly(decode(blob)),
+      () => this.entry(),
       () => {
         this.differs = true;
       },
@@ -92,7 +93,10 @@ export class Shard {
     this.reader = new Reader(this.link.reader, {
       mailbox: () => this.mailboxOf(node.nodeId),
       entry: (id, fields) => this.receive(id, fields),
-      turnEnds: () => node.delivery.endTurn(),
+      turnEnds: () => {
+        node.delivery.endTurn();
+        this.outbox.delivered();
+      },
       failed: fault,
     });
     this.others = new Others(node, this);
@@ -191,6 +195,7 @@ export class Shard {
     } catch {
       // RedisAway: the lease runs out by itself.
     }
+    this.outbox.end();
     this.reader.close();
     this.link.close();
   }

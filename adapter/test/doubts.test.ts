@@ -138,12 +138,25 @@ test('who serves it too late serves nobody', async () => {
   expect(client.said).toEqual([0, 1, 2]);
 });
 
-test('what Redis had taken, but was not read back yet, comes before what it refused', async () => {
+test('what Redis has taken, but was not read back yet, is refused too, and first', async () => {
   const [a, b] = [await start(), await start()];
-  const [there, goes] = [await connect(a), await connect(a)];
+  const [there, goes, other] = [await connect(a), await connect(a), await connect(b)];
   const reads = await lag(a, there);
-  await say(a, 2);
-  serve(a, 3, await sayUnheard(a, 3));
+  // Others have it before 2: whoever is served 2 now has it out of this order, and its sender knows.
+  await say(b, 1);
+  const refused: number[] = [];
+  const sayOrServe = (number: number) =>
+    say(a, number).catch((refusal: RedisAway) => {
+      refused.push(number);
+      serve(a, number, refusal);
+    });
+  const said = sayOrServe(2);
+  // What Redis answers later is answered here.
+  await a.candidate.mailbox!.notify({ namespace: '/', rooms: ['room'], body: '' });
+  const answers = new HeldAnswers(a);
+  await Promise.all([said, sayOrServe(3)]);
+  answers.letAll();
+  expect(refused).toEqual([2, 3]);
   await until(() => there.said.length === 3 && goes.said.length === 3);
   await goes.lose(a);
   const back = goes.comeBack(b);
@@ -153,8 +166,23 @@ test('what Redis had taken, but was not read back yet, comes before what it refu
   await say(a, 4);
   for (const client of [there, goes]) {
     await until(() => client.said.includes(4));
-    expect(client.said).toEqual([0, 2, 3, 4]);
+    expect(client.said).toEqual([0, 2, 3, 1, 4]);
   }
+  await until(() => other.said.includes(4));
+  expect(other.said).toEqual([0, 1, 2, 3, 4]);
+});
+
+test('what was published is where it says: not before it was delivered here too', async () => {
+  const a = await start();
+  const client = await connect(a);
+  const reads = await lag(a, client);
+  let isSaid = false;
+  const said = say(a, 1).then(() => (isSaid = true));
+  await a.candidate.mailbox!.notify({ namespace: '/', rooms: ['room'], body: '' });
+  expect(isSaid).toBe(false);
+  reads.letAll();
+  await said;
+  await until(() => client.said.includes(1));
 });
 
 test('of what was served here nothing is given twice to who comes back here', async () => {
