@@ -8,7 +8,7 @@ import {
   type Session,
 } from 'socket.io-adapter';
 import type { Packet } from 'socket.io-parser';
-import { encoderOf, skipsMiddlewares } from './engine.js';
+import { encoderOf, findSocket, skipsMiddlewares, writeTogether } from './engine.js';
 import { roomKey, serverKey, targetKeys } from './keys.js';
 import type { RedisAway } from './link.js';
 import { type Draft, KIND, type Message, encodePacket, encodeValue } from './message.js';
@@ -88,7 +88,10 @@ export class MailboxAdapter extends ClusterAdapter {
   giveMissed(id: string): void {
     const missed = this.missed.get(id);
     this.missed.delete(id);
-    missed?.();
+    if (!missed) return;
+    const socket = findSocket(this.nsp as Namespace, id);
+    if (socket) writeTogether(socket);
+    missed();
   }
 
   /**

@@ -58,6 +58,14 @@ export function rawSocketOf(client: Client): NetSocket | undefined {
   return raw.writableLength > 0 && raw.writableCorked === 0 ? undefined : raw;
 }
 
+/** All that a session is written in this turn leaves with one call of the system, not one for each packet. */
+export function writeTogether(socket: Socket): void {
+  const raw = clientOf(socket).conn.transport.socket?._socket;
+  if (!raw) return;
+  raw.cork();
+  setImmediate(() => raw.uncork());
+}
+
 /** Whether a volatile packet may be put to it. */
 export function isReady({ conn }: Client): boolean {
   const { transport } = conn;
