@@ -12,7 +12,7 @@ export const suites: Suite[] = [
   {
     name: 'unit',
     include: ['protocol/src/**/*.test.ts', 'gateway/src/**/*.test.ts'],
-    needs: ['redis-server'],
+    needs: ['redis-server', 'postgres'],
   },
   {
     name: 'adapter',

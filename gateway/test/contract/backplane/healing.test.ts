@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type TestRedis, startRedis } from '../../redis.js';
-import { type Cable, layCable } from './cable.js';
+import { type Cable, layCable } from '../../cable.js';
 import { type NodeOptions, type TestNode, person, startNode } from './node.js';
 
 // What the registry's lease times allow; the contract says max(15 s, OFFLINE_SECONDS + 5 s).

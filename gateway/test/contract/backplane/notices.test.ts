@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { userRoom } from '@streamgate/protocol/rooms';
 import type { NoticeBody } from '../../../src/backplane/notices.js';
 import { type TestRedis, startRedis } from '../../redis.js';
-import { layCable } from './cable.js';
+import { layCable } from '../../cable.js';
 import { type Kind, type TestNode, event, startNode } from './node.js';
 
 let redis: TestRedis;
