@@ -1,3 +1,5 @@
+import type { Attachment, MessageType, UserStatus } from '@streamgate/protocol/chat';
+
 /**
  * The port to where conversations and their messages are kept. Two implementations stand behind it
  * with the same SQL: PostgreSQL, and PGlite in a folder.
@@ -12,12 +14,9 @@
  */
 
 export type ConversationKind = 'direct' | 'group';
-export type MessageType = 'text' | 'image' | 'file';
 /** The owner is who made a group, or who has been in it longest since the owner left. */
 export type MemberRole = 'owner' | 'member';
 
-/** Members of a conversation at most. */
-export const MEMBERS_MAX = 1000;
 /** Different reactions that one user can have on one message. */
 export const REACTIONS_MAX = 20;
 
@@ -45,14 +44,6 @@ export interface Member {
 export interface ConversationWithMembers extends Conversation {
   /** In the order in which they joined. */
   readonly members: readonly Member[];
-}
-
-export interface Attachment {
-  readonly url: string;
-  readonly name: string;
-  readonly mime: string;
-  /** Bytes. */
-  readonly size: number;
 }
 
 export interface Reaction {
@@ -239,6 +230,11 @@ export interface ChatStore {
   unreadOf(userId: string, limit: number): Promise<Unread[]>;
   /** `undefined`: not a member, or no such message, or deleted. Beyond `REACTIONS_MAX` unchanged. */
   react(change: ReactionChange): Promise<Reacted | undefined>;
+
+  /** What a user says of itself, until it says something else. */
+  setStatus(userId: string, status: UserStatus): Promise<void>;
+  /** By user id; who has said nothing is missing. */
+  statusesOf(userIds: readonly string[]): Promise<Map<string, UserStatus>>;
 }
 
 /** Something that an operator has to put right; its message is for the log and has no secrets. */
