@@ -5,11 +5,14 @@ import type { Executor, Item } from '../execute.js';
 
 /** Commands of one connection that may wait before it is not read any more. */
 const WAITING_MAX = 1000;
+/** Bytes of its commands that may wait or be executed: a few MiB keep one that waits for Redis busy. */
+const BYTES_MAX = 4 * 1024 * 1024;
 
 type Result = Outcome | GatewayError;
 
 interface Waiting {
   readonly item: Item | GatewayError;
+  readonly bytes: number;
   readonly resolve: (result: Result) => void;
 }
 
@@ -19,6 +22,7 @@ interface Waiting {
  */
 export class InOrder {
   private waiting: Waiting[] = [];
+  private bytes = 0;
   private paused = false;
   private running: Promise<void> | undefined;
 
@@ -31,11 +35,15 @@ export class InOrder {
     private readonly flow: Pick<Socket, 'pause' | 'resume' | 'writableNeedDrain'>,
   ) {}
 
-  /** @param item a command, or why it is none */
-  push(item: Item | GatewayError): Promise<Result> {
+  /**
+   * @param item a command, or why it is none
+   * @param bytes how large it was on its way
+   */
+  push(item: Item | GatewayError, bytes: number): Promise<Result> {
     return new Promise((resolve) => {
-      this.waiting.push({ item, resolve });
-      if (this.waiting.length >= WAITING_MAX) this.pause(true);
+      this.waiting.push({ item, bytes, resolve });
+      this.bytes += bytes;
+      this.pace();
       this.running ??= this.run();
     });
   }
@@ -53,13 +61,17 @@ export class InOrder {
       this.waiting = [];
       const items = batch.map(({ item }) => item);
       const results = await this.executor.executeBatch(items, { door: 'tcp' });
-      for (const [index, { resolve }] of batch.entries()) resolve(results[index]!);
-      this.pause(false);
+      for (const [index, { bytes, resolve }] of batch.entries()) {
+        this.bytes -= bytes;
+        resolve(results[index]!);
+      }
+      this.pace();
     }
     this.running = undefined;
   }
 
-  private pause(paused: boolean): void {
+  private pace(): void {
+    const paused = this.waiting.length >= WAITING_MAX || this.bytes >= BYTES_MAX;
     if (paused === this.paused) return;
     this.paused = paused;
     if (paused) this.flow.pause();

@@ -11,6 +11,9 @@ const UNREAD_MAX = 8 * 1024 * 1024;
  * can still be answered, one that is larger ends the connection.
  */
 export class LimitedSocket extends JsonSocket {
+  /** Size of the message that is being handed over. */
+  messageBytes = 0;
+
   /**
    * @param maxBytes largest message
    * @param tooLarge gets the text of one that is larger
@@ -29,7 +32,8 @@ export class LimitedSocket extends JsonSocket {
   }
 
   protected override emitMessage(text: string): void {
-    if (Buffer.byteLength(text) > this.maxBytes) this.tooLarge(this, text);
+    this.messageBytes = Buffer.byteLength(text);
+    if (this.messageBytes > this.maxBytes) this.tooLarge(this, text);
     else super.emitMessage(text);
   }
 }

@@ -74,7 +74,7 @@ export class TcpDoor extends ServerTCP implements Door {
   override async handleMessage(socket: TcpSocket, message: unknown): Promise<void> {
     const { id, pattern, data } = message as Packet;
     const item = itemOf(pattern, data, id !== undefined);
-    const result = await this.queueOf(socket).push(item);
+    const result = await this.queueOf(socket).push(item, (socket as LimitedSocket).messageBytes);
     answer(socket, id, result);
   }
 
@@ -89,7 +89,7 @@ export class TcpDoor extends ServerTCP implements Door {
       const { id } = JSON.parse(text) as Packet;
       const error = new GatewayError('payload_too_large');
       void this.queueOf(limited)
-        .push(error)
+        .push(error, 0)
         .then((result) => answer(limited, id, result));
     });
   }
