@@ -90,8 +90,10 @@ describe('POST /v1/commands', () => {
     [400, 'invalid_payload', [1]],
     [403, 'room_forbidden', { action: 'join', to: 'user:a', data: { room: 'user:b' } }],
     [413, 'payload_too_large', { to: 'a', event: 'x', data: 'x'.repeat(201 * 1024) }],
-  ])('%i %s', async (status, code, body) => {
+  ])('%i %s, and counts it', async (status, code, body) => {
+    const before = metrics.commands.value(code);
     expect(await command(body)).toMatchObject({ status, body: { code } });
+    expect(metrics.commands.value(code)).toBe(before + 1);
   });
 
   test('says which field nobody knows and how a receipt stream begins, and counts both', async () => {

@@ -3,6 +3,7 @@ import { OPERATIONS, Problem, type AnswerOf } from '@streamgate/protocol/rest';
 import { TRUSTED, memoryExecutor } from '../../../test/executor.js';
 import { next, openDoor, type Door } from '../../../test/rest-door.js';
 import { tokenOf, type Person } from '../../../test/tokens.js';
+import { metrics } from '../../ops/metrics.js';
 import { openApiDocument } from './openapi.js';
 
 const admin: Person = { id: 'boss', username: 'Boss', roles: ['ADMIN'] };
@@ -56,6 +57,30 @@ function expectProblem({ status, headers, body }: Called, wanted: number, code: 
   expect(problem.type).toBe(`urn:streamgate:problem:${code}`);
   return problem;
 }
+
+describe('what never reaches the executor', () => {
+  const counted = () =>
+    ['invalid_payload', 'payload_too_large', 'unsupported_media_type'].map((code) =>
+      metrics.commands.value(code),
+    );
+
+  test('is counted as a command where it asked for one', async () => {
+    const before = counted();
+    const text = { 'content-type': 'text/plain' };
+    await call('POST', '/websocket/send-to-role', { role: 7 });
+    await call('POST', '/api/gateway/send', '{"userId":');
+    await call('POST', '/websocket/broadcast', { message: 'x'.repeat(65 * 1024) });
+    await call('POST', '/v1/commands/', 'x', text);
+    expect(counted()).toEqual([before[0]! + 2, before[1]! + 1, before[2]! + 1]);
+  });
+
+  test('and not where it asked for something else', async () => {
+    const before = counted();
+    await call('GET', '/api/gateway/connected?limit=none');
+    await call('POST', '/nowhere', '{');
+    expect(counted()).toEqual(before);
+  });
+});
 
 describe('document 3', () => {
   test('POST /websocket/send-notification', async () => {

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import { UnsupportedMediaTypeException } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
-import { GatewayError } from '@streamgate/protocol/errors';
 import type { Config } from '../../config.js';
 import { serveDocsPage } from './docs-page.js';
 import { ConversationsController } from './conversations.controller.js';
@@ -72,5 +72,5 @@ function neverStored(_request: Request, response: Response, next: NextFunction):
 function jsonOnly(request: Request, _response: Response, next: NextFunction): void {
   const otherBody =
     request.is('application/json') === false && request.headers['content-length'] !== '0';
-  next(otherBody ? new GatewayError('unsupported_media_type') : undefined);
+  next(otherBody ? new UnsupportedMediaTypeException() : undefined);
 }

@@ -9,8 +9,9 @@ import type { Request, Response } from 'express';
 import { ERRORS, GatewayError, toGatewayError, type ErrorCode } from '@streamgate/protocol/errors';
 import type { Problem } from '@streamgate/protocol/rest';
 import { log } from '../../ops/log.js';
+import { metrics } from '../../ops/metrics.js';
 import { InvalidRequest } from './schema-pipe.js';
-import { verbsOf } from './route.js';
+import { isCommand, verbsOf } from './route.js';
 
 /** Answers everything that is thrown, by us, Nest, Express or its parser, as a problem document. */
 @Catch()
@@ -21,6 +22,10 @@ export class ProblemFilter implements ExceptionFilter {
     const verbs = thrown instanceof NotFoundException ? verbsOf(request.path) : [];
     const error = verbs.length > 0 ? new GatewayError('method_not_allowed') : errorOf(thrown);
 
+    // Refused by its schema or the parser: the executor, which counts, has not seen it.
+    const isUnseen = error instanceof InvalidRequest || error !== thrown;
+    if (isUnseen && isCommand(request.method, request.path))
+      metrics.commands.add('http', error.code);
     if (error.code === 'internal')
       log.error({ err: error.cause, method: request.method }, 'request failed');
     if (verbs.length > 0) response.set('Allow', verbs.join(', '));

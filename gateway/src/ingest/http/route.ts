@@ -25,7 +25,7 @@ export function Route({ method, path, permission }: Operation): MethodDecorator 
 }
 
 /** All paths of the door, the description of itself too. */
-const PATHS: readonly Pick<Operation, 'method' | 'path'>[] = [
+const PATHS: readonly (Pick<Operation, 'method' | 'path'> & Partial<Operation>)[] = [
   ...Object.values(OPERATIONS),
   { method: 'get', path: '/openapi.json' },
 ];
@@ -35,6 +35,16 @@ export function verbsOf(path: string): string[] {
   const methods = PATHS.filter((known) => patternOf(known.path).test(path));
   return methods.flatMap(({ method }) =>
     method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()],
+  );
+}
+
+/** Whether it asks for commands to be executed. */
+export function isCommand(method: string, path: string): boolean {
+  return PATHS.some(
+    (known) =>
+      known.permission === 'emit' &&
+      known.method === method.toLowerCase() &&
+      patternOf(known.path).test(path),
   );
 }
 
