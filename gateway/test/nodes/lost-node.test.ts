@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { Client, connect, eventually } from '../client.js';
 import { ALICE, BOB, CAROL, bob } from '../cluster.js';
-import { rest } from '../rest.js';
+import { rest, type RestAnswer } from '../rest.js';
 import { BACKPLANES, Several } from './several.js';
 
 const DAVE = { id: 'dave', username: 'Dave' };
@@ -28,15 +28,26 @@ describe.each(BACKPLANES)('a node is lost on %s', (backplane) => {
       sessions: number;
     }[];
 
-  test('SIGKILL leaves no ghost: announced once, the lists are right', async () => {
+  /** Asks who is in a room until a node knows. @returns what it said until then, and the last answer */
+  async function lookUp(node: number, room: string) {
+    const before: RestAnswer[] = [];
+    for (;;) {
+      const answer = await rest(several.node(node), `GET /v1/rooms/${room}`);
+      if (answer.status === 200) return { before, found: answer.body };
+      before.push(answer);
+    }
+  }
+
+  test('SIGKILL leaves no ghost: announced once, the lists are right, a room is not told wrong', async () => {
     several = await Several.start(3, backplane);
     const witnesses = [await open(1, ALICE), await open(3, DAVE)];
-    await open(2, BOB);
     // Carol has a session elsewhere too: she does not go.
-    await open(2, CAROL);
-    await open(3, CAROL);
+    const lost = [await open(2, BOB), await open(2, CAROL)];
+    for (const client of [...witnesses, ...lost, await open(3, CAROL)])
+      await client.ask('join-room', { room: 'general' });
     await several.node(2).kill();
     const killed = Date.now();
+    const told = Promise.all([1, 3].map((number) => lookUp(number, 'general')));
     for (const witness of witnesses)
       expect(await witness.next('user-disconnected', 20_000)).toEqual({
         user: bob,
@@ -59,6 +70,17 @@ describe.each(BACKPLANES)('a node is lost on %s', (backplane) => {
       expect(witness.all('user_presence')).toContainEqual(
         expect.objectContaining({ userId: 'bob', status: 'offline' }),
       );
+    }
+    for (const { before, found } of await told) {
+      for (const { status, body } of before)
+        expect({ status, body }).toMatchObject({
+          status: 503,
+          body: { code: 'backplane_unavailable', retryable: true },
+        });
+      expect(found).toMatchObject({
+        sessions: 3,
+        members: ['alice', 'carol', 'dave'].map((userId) => ({ userId, sessions: 1 })),
+      });
     }
     const swept = await Promise.all(
       [1, 3].map((number) => several.node(number).metric('streamgate_sessions_swept_total')),
