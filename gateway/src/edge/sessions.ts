@@ -137,6 +137,7 @@ export class Sessions implements SessionHooks {
     if (session.dormant) return;
     const departing = presence
       .depart(session, ON_PURPOSE.has(reason))
+      .then(() => inbox.departed(session))
       .catch((err: unknown) => log.error({ err, session: session.id }, 'cannot unregister'))
       .finally(() => this.departing.delete(departing));
     this.departing.add(departing);

@@ -32,7 +32,7 @@ export class Inbox {
 
   constructor(
     config: Pick<Config, 'inboxAck' | 'inboxMaxEvents'>,
-    backplane: Backplane,
+    private readonly backplane: Backplane,
     store: InboxStore,
   ) {
     this.byClient = config.inboxAck === 'client';
@@ -94,8 +94,20 @@ export class Inbox {
     if (present.length === 0) this.attendances.delete(name);
     attendance.closed();
     this.owing.delete(attendance);
-    // It may come back at once, and is not to be sent again what it has acknowledged.
-    if (this.byClient) this.takings.flush(session.namespace, session.principal.userId);
+  }
+
+  /**
+   * A session that was closed is unregistered. It may come back at once, and is not to be sent again what it
+   * has acknowledged; but other sessions of the user may not have been sent that yet.
+   */
+  async departed({ namespace, principal: { userId } }: Attendee): Promise<void> {
+    if (!this.byClient || !this.takings.waitsFor(namespace, userId)) return;
+    try {
+      const others = await this.backplane.registry.sessionsOf(namespace, [userId]);
+      if (others === 0) this.takings.flush(namespace, userId);
+    } catch (error) {
+      log.debug({ code: toGatewayError(error).code }, 'what was acknowledged stays for its time');
+    }
   }
 
   /** Resolves when what was received is taken out, as far as that is possible. */

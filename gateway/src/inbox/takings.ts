@@ -34,6 +34,11 @@ export class Takings {
     this.arm(this.lingerMs);
   }
 
+  /** Whether something waits of one user. */
+  waitsFor(namespace: string, userId: string): boolean {
+    return this.waiting.has(nameOf(namespace, userId));
+  }
+
   /** Takes out now what waits of one user. */
   flush(namespace: string, userId: string): void {
     this.takeOut(this.part(nameOf(namespace, userId), Infinity));

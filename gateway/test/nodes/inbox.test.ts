@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { afterEach, describe, expect, test } from 'vitest';
 import { eventually } from '../client.js';
 import type { NodeEnv } from '../node.js';
+import { rest } from '../rest.js';
 import { tokenOf } from '../tokens.js';
 import { Cutter, Listener } from './inbox-listener.js';
 import { BACKPLANES, Several } from './several.js';
@@ -278,5 +279,33 @@ describe.each(BACKPLANES)('the inbox on %s', (backplane) => {
     );
     refuses = false;
     await eventually(inboxes, (left) => left === 0);
+  });
+
+  test('keeps what one device has acknowledged for another that has not been sent it yet', async () => {
+    await start(2, { STREAMGATE_INBOX_ACK: 'client' });
+    const acks = { phone: 0, desk: 0 };
+    const listenOn = (node: number, device: keyof typeof acks) =>
+      listen('two', several.node(node).url, { reconnection: false }, (_, ack) => {
+        acks[device] = Date.now();
+        ack!();
+      });
+    const [phone, desk] = [await listenOn(1, 'phone'), await listenOn(2, 'desk')];
+    for (const { socket } of [phone, desk])
+      await eventually(
+        () => socket.connected,
+        (connected) => connected,
+      );
+    several.node(2).pause();
+    const body = { to: 'user:two', event: 'kept', data: { n: 1 }, durable: true };
+    await rest(several.node(1), 'POST /v1/commands', body);
+    await everything(phone, 1);
+    phone.close();
+    await several.node(1).logged((line) => line.msg === 'disconnect');
+    several.node(2).resume();
+    await everything(desk, 1);
+    // The last takes it out at once, and not three seconds after its ack.
+    desk.close();
+    await eventually(inboxes, (left) => left === 0);
+    expect(Date.now() - Math.max(acks.phone, acks.desk)).toBeLessThan(3000);
   });
 });
