@@ -11,7 +11,7 @@ import type {
   Page,
 } from './chat-store.js';
 import { MESSAGE_COLUMNS, type MessageRow, reactionsOf, toMessage } from './messages.js';
-import { unreadOf } from './receipts.js';
+import { UNREAD } from './receipts.js';
 import type { Db, Tables } from './tables.js';
 
 type ConversationRow = Selectable<Tables['conversations']>;
@@ -155,7 +155,7 @@ export async function conversationsOf(
     .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
     .select(CONVERSATION_COLUMNS)
     .select((eb) => [
-      unreadOf(eb).as('unread'),
+      UNREAD.as('unread'),
       jsonObjectFrom(
         eb
           .selectFrom('messages')

@@ -55,8 +55,11 @@ export async function pending(
 }
 
 async function version(db: Db): Promise<Version> {
+  // Not to_regclass(): it answers out of a cache that waiting for an advisory lock does not renew.
   const { rows } = await sql<{ there: boolean }>`
-    select to_regclass(${`${SCHEMA}.migrations`}) is not null as there`.execute(db);
+    select exists (
+      select from pg_tables where schemaname = ${SCHEMA} and tablename = 'migrations'
+    ) as there`.execute(db);
   if (!rows[0]?.there) return { at: 0, needs: 0 };
   const found = await db
     .withSchema(SCHEMA)
@@ -76,7 +79,7 @@ async function apply(trx: Transaction<Tables>, step: Migration): Promise<void> {
 /** An operator who gives no right to create schemas has made it already. */
 async function createSchema(trx: Transaction<Tables>): Promise<void> {
   const { rows } = await sql<{ there: boolean }>`
-    select to_regnamespace(${SCHEMA}) is not null as there`.execute(trx);
+    select exists (select from pg_namespace where nspname = ${SCHEMA}) as there`.execute(trx);
   if (!rows[0]?.there) await sql`create schema ${sql.id(SCHEMA)}`.execute(trx);
   await sql`create table ${sql.id(SCHEMA, 'migrations')} (
     number int primary key,

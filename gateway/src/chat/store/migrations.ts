@@ -35,11 +35,13 @@ export const MIGRATIONS: readonly Migration[] = [
       ) with (fillfactor = 50)`,
       `create unique index conversations_pair on streamgate.conversations (direct_low, direct_high)
         where kind = 'direct'`,
+      // Also moved by every message of the member's own, in place.
       `create table streamgate.members (
         conversation_id bigint not null references streamgate.conversations on delete cascade,
         user_id text collate "C" not null,
         role text not null default 'member' check (role in ('owner', 'member')),
         joined_at timestamptz(3) not null default clock_timestamp(),
+        last_sent_seq bigint not null default 0,
         last_read_seq bigint not null default 0,
         last_delivered_seq bigint not null default 0,
         primary key (conversation_id, user_id)
@@ -62,8 +64,6 @@ export const MIGRATIONS: readonly Migration[] = [
       `create unique index messages_client_id
         on streamgate.messages (conversation_id, sender_id, client_message_id)
         where client_message_id is not null`,
-      // A user's own last message, behind which its unread ones begin.
-      `create index messages_own on streamgate.messages (conversation_id, sender_id, seq)`,
       `create table streamgate.reactions (
         message_id bigint not null references streamgate.messages on delete cascade,
         user_id text collate "C" not null,

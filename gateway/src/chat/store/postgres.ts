@@ -63,7 +63,6 @@ export class PostgresEngine implements Engine {
   /** A connection of its own whose statements may take as long as they need. */
   async withMigrator<T>(work: (db: Db) => Promise<T>): Promise<T> {
     const pool = this.pool({ max: 1 });
-    pool.on('error', () => undefined);
     const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
     try {
       return await work(db);
@@ -75,7 +74,7 @@ export class PostgresEngine implements Engine {
   private pool(config: PoolConfig): Pool {
     const { url, connectTimeoutMs } = this.options;
     try {
-      return new Pool({
+      const pool = new Pool({
         connectionString: url,
         application_name: 'streamgate',
         connectionTimeoutMillis: connectTimeoutMs,
@@ -83,6 +82,11 @@ export class PostgresEngine implements Engine {
         types: numbers,
         ...config,
       });
+      // The pool listens to a connection that nobody has taken; one that is taken may break between
+      // two statements, and whoever has taken it learns of it by the next.
+      pool.on('connect', (client) => client.on('error', () => undefined));
+      pool.on('error', () => undefined);
+      return pool;
     } catch {
       // What is thrown here quotes the URL.
       throw new StoreConfigError('The URL of the database cannot be read.');

@@ -1,37 +1,25 @@
-import { type ExpressionBuilder, type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Marked, Receipt, Unread } from './chat-store.js';
-import type { Db, Tables } from './tables.js';
+import type { Db } from './tables.js';
 
 /**
- * Messages behind what the user has read, and behind the last that it wrote itself: whoever answers
- * has seen what is above. So the number costs two looks into an index, however many they are.
+ * Messages behind what the member has read, and behind the last that it wrote itself: whoever
+ * answers has seen what is above. So the number costs a subtraction, however many they are.
  */
-export function unreadOf(
-  eb: ExpressionBuilder<Tables, 'conversations' | 'members'>,
-  read: RawBuilder<number> = sql.ref('members.last_read_seq'),
-) {
-  const own = eb
-    .selectFrom('messages')
-    .select('messages.seq')
-    .whereRef('messages.conversation_id', '=', 'conversations.id')
-    .whereRef('messages.sender_id', '=', 'members.user_id')
-    .orderBy('messages.seq', 'desc')
-    .limit(1);
-  return sql<number>`conversations.last_seq - greatest(${read}, ${own})`;
-}
+export const UNREAD = sql<number>`conversations.last_seq
+  - greatest(members.last_read_seq, members.last_sent_seq)`;
 
 export function unreadConversations(db: Db, userId: string, limit: number): Promise<Unread[]> {
   return db
     .selectFrom('members')
     .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
-    .select((eb) => [
+    .select([
       'conversations.id as conversationId',
-      unreadOf(eb).as('unread'),
+      UNREAD.as('unread'),
       'conversations.last_seq as lastSeq',
     ])
     .where('members.user_id', '=', userId)
-    .whereRef('conversations.last_seq', '>', 'members.last_read_seq')
-    .where((eb) => sql<boolean>`${unreadOf(eb)} > 0`)
+    .where(UNREAD, '>', 0)
     .orderBy('conversations.updated_at', 'desc')
     .limit(limit)
     .execute();
@@ -52,11 +40,11 @@ export function mark(
         .innerJoin('messages', 'messages.conversation_id', 'members.conversation_id')
         .select((eb) => [
           'messages.seq as said',
-          sql<number>`greatest(${eb.ref(`members.${column}`)}, messages.seq)`.as('seq'),
-          sql<boolean>`${eb.ref(`members.${column}`)} < messages.seq`.as('changed'),
-          unreadOf(
-            eb,
-            what === 'read' ? sql<number>`members.last_read_seq, messages.seq` : undefined,
+          eb.fn<number>('greatest', [column, 'messages.seq']).as('seq'),
+          eb(column, '<', eb.ref('messages.seq')).$castTo<boolean>().as('changed'),
+          (what === 'read'
+            ? sql<number>`least(${UNREAD}, conversations.last_seq - messages.seq)`
+            : UNREAD
           ).as('unread'),
         ])
         .where('members.conversation_id', '=', conversationId)
@@ -67,12 +55,12 @@ export function mark(
       cte
         .updateTable('members')
         .from('target')
-        .set((eb) => ({
-          last_delivered_seq: eb.fn<number>('greatest', ['last_delivered_seq', 'target.said']),
-          ...(what === 'read'
-            ? { last_read_seq: eb.fn<number>('greatest', ['last_read_seq', 'target.said']) }
-            : {}),
-        }))
+        .set((eb) => {
+          const further = (mine: 'last_read_seq' | 'last_delivered_seq') => ({
+            [mine]: eb.fn<number>('greatest', [mine, 'target.said']),
+          });
+          return { ...further('last_delivered_seq'), ...further(column) };
+        })
         .where('conversation_id', '=', conversationId)
         .where('user_id', '=', userId)
         .where('target.changed', '=', true),

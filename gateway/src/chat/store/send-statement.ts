@@ -12,6 +12,7 @@ import type { Db } from './tables.js';
  * - `judged`: those whose sender is a member, and as what they are known by their sender's own id.
  *   One that is known only since this statement began breaks the unique index instead.
  * - `counted`, `written`: the others get the next numbers in the order asked, and ids in that order.
+ * - `noted`: what a member wrote itself is not unread to it.
  */
 const SEND = `
 with asked as (
@@ -45,7 +46,13 @@ with asked as (
   select conversation_id, before + number, sender_id, type, content, attachment, client_message_id
   from fresh join counted on counted.id = fresh.conversation_id
   order by conversation_id, number
-  returning id, conversation_id, seq, created_at
+  returning id, conversation_id, seq, sender_id, created_at
+), noted as (
+  update streamgate.members set last_sent_seq = latest.seq
+  from (
+    select conversation_id, sender_id, max(seq) as seq from written group by 1, 2
+  ) latest
+  where members.conversation_id = latest.conversation_id and user_id = latest.sender_id
 )
 select fresh.place, written.id, written.seq, written.created_at
 from written

@@ -24,6 +24,8 @@ interface Members {
   user_id: string;
   role: Generated<MemberRole>;
   joined_at: SetByDatabase;
+  /** The member's own newest message. */
+  last_sent_seq: Generated<number>;
   last_read_seq: Generated<number>;
   last_delivered_seq: Generated<number>;
 }
