@@ -3,6 +3,7 @@
  * gateway's own. Whatever the environment sets is honoured.
  */
 import { ConfigError, readConfig } from '../gateway/dist/config.js';
+import { StoreConfigError } from '../gateway/dist/chat/store/chat-store.js';
 import { start } from '../gateway/dist/main.js';
 import { developmentDefaults, freePort, tokenLines } from './development.ts';
 
@@ -25,9 +26,13 @@ ${(await tokenLines(config)) ?? 'Tokens come from your issuer.\n'}`);
 } catch (error) {
   // Another one, started at the same moment, was faster: look for ports again.
   if (isPortTaken(error)) process.execve?.(process.execPath, process.argv, given);
-  // A fault of the configuration is for people: one message, no stack trace.
-  console.error(error instanceof ConfigError ? error.message : error);
+  console.error(isForPeople(error) ? error.message : error);
   process.exit(1);
+}
+
+/** A fault of the configuration or of the database: one message, no stack trace. */
+function isForPeople(error: unknown): error is Error {
+  return error instanceof ConfigError || error instanceof StoreConfigError;
 }
 
 /** Whether a port that nobody chose is taken after all. */

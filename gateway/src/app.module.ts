@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Redis } from 'ioredis';
+import { conversationRoom } from '@streamgate/protocol/rooms';
 import type { Backplane } from './backplane/backplane.js';
 import { EventsOut } from './backplane/events-out.js';
 import { createMailboxBackplane } from './backplane/mailbox.js';
@@ -10,6 +11,10 @@ import { registryLua } from './backplane/registry-lua.js';
 import { RedisLink } from './backplane/redis-link.js';
 import { type RedisConnect, redisOptions } from './backplane/redis-options.js';
 import { createStreamsBackplane } from './backplane/streams.js';
+import { Contacts } from './chat/contacts.js';
+import { Conversations } from './chat/conversations.js';
+import type { ChatStore } from './chat/store/chat-store.js';
+import { createChatStore } from './chat/store/create-chat-store.js';
 import type { Config } from './config.js';
 import type { EdgeParts } from './edge/edge.js';
 import { TokenVerifier } from './edge/tokens.js';
@@ -27,7 +32,7 @@ import { ScriptLedger } from './ingest/script-ledger.js';
 import { StreamDoor } from './ingest/stream/stream-door.js';
 import { TwoStepLedger } from './ingest/two-step-ledger.js';
 import { httpControllers } from './ingest/http/http-door.js';
-import { CONFIG, EXECUTOR, PRESENCE, VERIFY_TOKEN } from './ingest/http/needs.js';
+import { CHAT, CONFIG, EXECUTOR, PRESENCE, VERIFY_TOKEN } from './ingest/http/needs.js';
 import { TcpDoor } from './ingest/tcp/tcp-door.js';
 import { Presence } from './presence/presence.js';
 import { Revocations } from './presence/revocations.js';
@@ -87,9 +92,39 @@ function createRecords(
   };
 }
 
+/** What `/chat` and `/v1/conversations` are made of; undefined while chat is off. */
+export interface ChatParts {
+  readonly store: ChatStore;
+  readonly conversations: Conversations;
+}
+
+function createChat(
+  config: Config,
+  backplane: Backplane,
+  presence: Presence,
+): ChatParts | undefined {
+  if (config.chat === 'off') return undefined;
+  const store = createChatStore(config);
+  new Contacts({ config, store, backplane, presence });
+  const rooms = {
+    leaveAll: (id: number, userId: string) =>
+      backplane.relocate({
+        namespace: '/chat',
+        action: 'leave',
+        users: [userId],
+        room: conversationRoom(id),
+      }),
+  };
+  return {
+    store,
+    conversations: new Conversations({ config, store, backplane, presence, rooms }),
+  };
+}
+
 /** All that a node is made of. */
 export interface Parts extends EdgeParts {
   readonly eventsOut: EventsOut;
+  readonly chatParts: ChatParts | undefined;
   /** The connection for what is done for services; undefined without Redis. */
   readonly serviceRedis: RedisLink | undefined;
   /** For all doors. */
@@ -121,9 +156,11 @@ export function createParts(config: Config): Parts {
     const isUp = () => backplane.health().up;
     doors.push(new KafkaDoor({ config, executor, receipts, nodeId, isUp }));
   }
+  const presence = new Presence(config, backplane, eventsOut);
   return {
     config,
     backplane,
+    chatParts: createChat(config, backplane, presence),
     inbox: new Inbox(config, backplane, store),
     serviceRedis,
     eventsOut,
@@ -131,7 +168,7 @@ export function createParts(config: Config): Parts {
     doors,
     revocations,
     tokens: new TokenVerifier(config, (principal) => revocations.has(principal)),
-    presence: new Presence(config, backplane, eventsOut),
+    presence,
     rooms: new Rooms(config, backplane, eventsOut),
     typing: new Typing(backplane),
   };
@@ -141,7 +178,7 @@ export function createParts(config: Config): Parts {
 export class AppModule {
   /** What Nest makes of the parts: gateways for clients, controllers for services. */
   static of(parts: Parts): DynamicModule {
-    const { config, eventsOut, executor, tokens, presence, rooms, typing } = parts;
+    const { chatParts, config, eventsOut, executor, tokens, presence, rooms, typing } = parts;
     return {
       module: AppModule,
       imports: [DiscoveryModule],
@@ -152,6 +189,7 @@ export class AppModule {
         { provide: Rooms, useValue: rooms },
         { provide: Typing, useValue: typing },
         { provide: CONFIG, useValue: config },
+        { provide: CHAT, useValue: chatParts?.conversations },
         { provide: PRESENCE, useValue: presence },
         { provide: EXECUTOR, useValue: executor },
         { provide: VERIFY_TOKEN, useValue: (token: string) => tokens.verify(token) },

@@ -3,6 +3,7 @@ import { type INestApplication, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule, createParts } from './app.module.js';
+import { StoreConfigError } from './chat/store/chat-store.js';
 import { type Config, ConfigError, readConfig } from './config.js';
 import { createEdge } from './edge/edge.js';
 import { configureHttp } from './ingest/http/http-door.js';
@@ -27,14 +28,15 @@ const nestLogger: LoggerService = {
 
 /**
  * Makes this process a node: configuration, parts, listening, signals.
- * @throws ConfigError when the configuration has faults; other errors when a port is taken or Redis
+ * @throws ConfigError when the configuration has faults; StoreConfigError when the database cannot
+ *   be used, which waiting would not mend; other errors when a port is taken or Redis
  *   is one that cannot be used
  */
 export async function start(): Promise<Started> {
   const config = readConfig();
   log.level = config.logLevel;
   const parts = createParts(config);
-  const { backplane, doors, inbox, serviceRedis, tokens, typing } = parts;
+  const { backplane, chatParts, doors, inbox, serviceRedis, tokens, typing } = parts;
   const app = await NestFactory.create<NestExpressApplication>(AppModule.of(parts), {
     logger: nestLogger,
     bodyParser: false,
@@ -44,11 +46,14 @@ export async function start(): Promise<Started> {
   const edge = createEdge(app, parts);
   await backplane.start();
   await serviceRedis?.start();
+  // First the port: the folder of an embedded database is named after it.
   await app.listen(config.httpPort, config.host);
+  await chatParts?.store.start();
   for (const door of doors) await door.start(() => !edge.drain.draining);
   const management = await startManagement({
     config,
     health: () => backplane.health(),
+    ...(chatParts && { database: () => chatParts.store.health() }),
     drain: edge.drain,
   });
 
@@ -57,6 +62,7 @@ export async function start(): Promise<Started> {
     await app.close();
     await edge.close();
     await inbox.close();
+    await chatParts?.store.close();
     typing.close();
     tokens.close();
     serviceRedis?.close();
@@ -71,8 +77,17 @@ export async function start(): Promise<Started> {
     closeAll,
   });
   const started = { url: await urlOf(app, config), managementUrl: management.url };
-  log.info({ ...started, node: backplane.nodeId, backplane: backplane.kind }, 'listening');
+  log.info(
+    { ...started, node: backplane.nodeId, backplane: backplane.kind, chat: chatKind(config) },
+    'listening',
+  );
   return started;
+}
+
+/** For people who wonder where their messages go. */
+function chatKind({ chat, databaseUrl, dataDir = 'memory' }: Config): string {
+  if (chat === 'off') return 'off';
+  return databaseUrl === undefined ? `embedded: ${dataDir}` : 'PostgreSQL';
 }
 
 /** Nest names the loopback address when it listens on all of them; people read localhost. */
@@ -86,7 +101,8 @@ async function urlOf(app: INestApplication, config: Config): Promise<string> {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   start().catch((error: unknown) => {
     // A fault of the configuration is for people: one message, no stack trace.
-    if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+    if (error instanceof ConfigError || error instanceof StoreConfigError)
+      process.stderr.write(`${error.message}\n`);
     else log.fatal({ err: error }, 'cannot start');
     process.exit(1);
   });

@@ -80,11 +80,12 @@ export class Hub {
     this.presence = new Presence(config, backplane, eventsOut);
     this.typing = new Typing(backplane);
     this.io = new Server(this.http, backplane.serverOptions);
-    this.io.on('connection', (socket) => {
-      const principal = principalOf(socket.handshake.auth as Person);
-      this.opened.set(socket.id, new StockSession(socket, principal));
-      socket.emit('connected');
-    });
+    for (const namespace of ['/', '/chat'])
+      this.io.of(namespace).on('connection', (socket) => {
+        const principal = principalOf(socket.handshake.auth as Person);
+        this.opened.set(socket.id, new StockSession(socket, principal));
+        socket.emit('connected');
+      });
   }
 
   async start(): Promise<this> {
@@ -94,9 +95,14 @@ export class Hub {
   }
 
   /** Connects the person, in the rooms of a new session; presence is not told. */
-  async connect(person: Person, held: readonly string[] = []): Promise<Guest> {
+  async connect(
+    person: Person,
+    held: readonly string[] = [],
+    namespace: '/' | '/chat' = '/',
+  ): Promise<Guest> {
     const { port } = this.http.address() as AddressInfo;
-    const client = new Client(`http://127.0.0.1:${port}`, { auth: person, reconnection: false });
+    const url = `http://127.0.0.1:${port}${namespace}`;
+    const client = new Client(url, { auth: person, reconnection: false });
     this.clients.push(client);
     await client.next('connected');
     const session = this.opened.get(client.socket.id!)!;
@@ -105,8 +111,8 @@ export class Hub {
   }
 
   /** Connects the person and registers and announces the session. */
-  async arrive(person: Person): Promise<Guest> {
-    const guest = await this.connect(person);
+  async arrive(person: Person, namespace: '/' | '/chat' = '/'): Promise<Guest> {
+    const guest = await this.connect(person, [], namespace);
     const { session } = guest;
     const arrival = await this.presence.arrive(session.namespace, session);
     this.presence.announceArrival(session.namespace, session.principal, arrival);
