@@ -142,7 +142,7 @@ describe('a value that is wrong is named with what it must be', () => {
     [
       'STREAMGATE_EVENTS_OUT',
       'message,logins',
-      'must be among message, first_session, last_session, join, leave',
+      'must be among message, first_session, last_session, join, leave, push',
     ],
     ['STREAMGATE_EVENTS_OUT', 'message', 'needs STREAMGATE_REDIS_URL and a backplane over it'],
     ['STREAMGATE_ROOM_RULES', '{', 'must be a JSON list of rules'],

@@ -59,7 +59,7 @@ export const CHAT_SERVER_EVENTS = {
   'message-read': MessageAct,
   /** At connect all conversations with something unread; after that those that changed. */
   'unread-counts': z.object({
-    conversations: z.array(z.object({ conversationId: z.int(), unread: z.int(), lastSeq: Seq })),
+    conversations: z.array(z.object({ conversationId: z.int(), unread: z.int() })),
   }),
   'message-updated': Message,
   'message-deleted': Message,

@@ -5,6 +5,8 @@ import { z } from 'zod';
  * `message`: a client's `message` event; its `data` is the payload.
  * `first_session`, `last_session`: a user came, or is gone; `data` is the user.
  * `join`, `leave`: a session is in a room now, or no more; `data` is `{room}`.
+ * `push`: a member of a conversation was not connected when a message was sent in it; `userId` is the
+ * member, `data` the message.
  */
 export const OUTBOUND_TYPES = [
   'message',
@@ -12,6 +14,7 @@ export const OUTBOUND_TYPES = [
   'last_session',
   'join',
   'leave',
+  'push',
 ] as const;
 export type OutboundType = (typeof OUTBOUND_TYPES)[number];
 
@@ -20,9 +23,9 @@ export const OutboundEntry = z.object({
   type: z.enum(OUTBOUND_TYPES),
   nsp: z.string(),
   userId: z.string(),
-  /** The session that said or did it; absent when the user's last one is gone. */
+  /** The session that said or did it; absent when there is none. */
   sessionId: z.string().optional(),
-  /** Name of the client's event, for `message`. */
+  /** Name of the client's event, for `message`; of what the member missed, for `push`. */
   event: z.string().optional(),
   /** JSON. */
   data: z.string(),

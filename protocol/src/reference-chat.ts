@@ -234,7 +234,7 @@ export const CHAT_SERVER_REFERENCE: {
     origin: 'streamgate',
     summary:
       'How many messages the user has not read: at connect of all conversations with any, after that of those that changed.',
-    example: { conversations: [{ conversationId: 1, unread: 2, lastSeq: 3 }] },
+    example: { conversations: [{ conversationId: 1, unread: 2 }] },
     recipients: 'The sessions of the user',
   },
   'message-updated': {

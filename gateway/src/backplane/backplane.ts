@@ -11,8 +11,8 @@ export interface Publication {
   readonly to: readonly string[] | '*';
   /** Rooms whose sessions are left out. */
   readonly except?: readonly string[];
-  /** Session that is left out (a sender). */
-  readonly exceptSession?: string;
+  /** Sessions that are left out (a sender), by their ids. */
+  readonly exceptSessions?: readonly string[];
   readonly event: string;
   readonly args: readonly unknown[];
   /** A session that is not ready may miss it, and it is not recovered. */

@@ -145,11 +145,10 @@ export function packetOfNotice({ namespace, to, body }: Notice) {
 
 /** Room names -> what adapters address; everyone is an empty set. */
 export function optionsOf(
-  publication: Pick<Publication, 'to' | 'except' | 'exceptSession' | 'volatile' | 'tag'>,
+  publication: Pick<Publication, 'to' | 'except' | 'exceptSessions' | 'volatile' | 'tag'>,
 ): Options {
-  const { to, except = [], exceptSession, volatile, tag } = publication;
-  const excepted = new Set(except.map(roomKey));
-  if (exceptSession !== undefined) excepted.add(exceptSession);
+  const { to, except = [], exceptSessions = [], volatile, tag } = publication;
+  const excepted = new Set([...except.map(roomKey), ...exceptSessions]);
   return {
     rooms: new Set(to === '*' ? [] : to.map(roomKey)),
     except: excepted,

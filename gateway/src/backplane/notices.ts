@@ -2,7 +2,7 @@
  * What nodes tell nodes. Nodes of neighbouring releases work side by side: a kind that is not known
  * is passed over, and fields are only added.
  */
-export type NoticeBody = DisconnectNotice | RevokedNotice | InboxNotice;
+export type NoticeBody = DisconnectNotice | RevokedNotice | InboxNotice | ChatNotice;
 
 /** End all sessions of these users: a service said so. */
 export interface DisconnectNotice {
@@ -27,4 +27,17 @@ export interface RevokedNotice {
 export interface InboxNotice {
   readonly kind: 'inbox';
   readonly users: readonly string[];
+}
+
+/** Something was said in a conversation, or became of what was said there. */
+export interface ChatNotice {
+  readonly kind: 'chat';
+  readonly conversationId: number;
+  /** Of the message that it is, or is about. */
+  readonly seq: number;
+  /** `receive-message`, or what is told of a message; nodes hand it on as it is. */
+  readonly event: string;
+  readonly payload: unknown;
+  /** Has been answered already. */
+  readonly exceptSession?: string;
 }

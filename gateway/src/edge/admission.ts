@@ -5,7 +5,7 @@ import type { Config } from '../config.js';
 import { metrics } from '../ops/metrics.js';
 import { addressKey } from './address.js';
 import { originAllowed } from './origin.js';
-import { afterTaking, overdraft } from './rate.js';
+import { afterTaking, overdraft } from '../rate.js';
 import { RefusalLog } from './refusal-log.js';
 
 type Engine = Server['engine'];

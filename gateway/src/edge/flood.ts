@@ -1,5 +1,5 @@
 import type { Config } from '../config.js';
-import { afterTaking, overdraft } from './rate.js';
+import { afterTaking, overdraft } from '../rate.js';
 
 /** What a session has used up: two numbers (see rate.ts), both 0 at first. */
 export interface FloodMeter {

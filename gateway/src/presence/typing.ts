@@ -1,5 +1,5 @@
 import type { Delivered, ServerPayload } from '@streamgate/protocol/server-events';
-import type { Backplane } from '../backplane/backplane.js';
+import type { Backplane, Publication } from '../backplane/backplane.js';
 import { forward, announce } from '../backplane/forward.js';
 import type { Session } from '../backplane/session.js';
 
@@ -17,6 +17,14 @@ interface Typist {
   readonly told: Promise<Delivered>;
 }
 
+/** What the others are told of a session that types, or no more. */
+export type Indicator = (
+  session: Session,
+  room: string,
+  discussionId: string | undefined,
+  isTyping: boolean,
+) => Publication;
+
 /**
  * Who is typing, on this node; the others in the room are told of beginning and end. Whether a
  * session may type in a room is decided before.
@@ -27,7 +35,10 @@ export class Typing {
   private readonly bySession = new Map<string, Map<string, Typist>>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly backplane: Backplane) {}
+  constructor(
+    private readonly backplane: Backplane,
+    private readonly indicator: Indicator = typingIndicator,
+  ) {}
 
   /** A start while typing only lasts longer: the others know already. */
   start(session: Session, room: string, discussionId?: string): Promise<Delivered> {
@@ -39,7 +50,7 @@ export class Typing {
       this.typists.delete(typist);
       typist.endsAt = endsAt;
     } else {
-      const told = forward(this.backplane, indicator(session, room, discussionId, true));
+      const told = forward(this.backplane, this.indicator(session, room, discussionId, true));
       typist = { session, room, discussionId, endsAt, told };
       mine.set(key, typist);
       this.bySession.set(session.id, mine);
@@ -54,7 +65,7 @@ export class Typing {
     const typist = this.bySession.get(session.id)?.get(keyOf(room, discussionId));
     if (!typist) return { scope: 'cluster' };
     this.forget(typist);
-    return forward(this.backplane, indicator(session, room, discussionId, false));
+    return forward(this.backplane, this.indicator(session, room, discussionId, false));
   }
 
   /** The session left the room: it no longer types in it, in whatever discussion. */
@@ -87,7 +98,7 @@ export class Typing {
   private end(typist: Typist): void {
     this.forget(typist);
     const { session, room, discussionId } = typist;
-    announce(this.backplane, indicator(session, room, discussionId, false));
+    announce(this.backplane, this.indicator(session, room, discussionId, false));
   }
 
   private forget(typist: Typist): void {
@@ -108,12 +119,7 @@ function keyOf(room: string, discussionId: string | undefined): string {
   return discussionId === undefined ? room : `${room}\n${discussionId}`;
 }
 
-function indicator(
-  session: Session,
-  room: string,
-  discussionId: string | undefined,
-  isTyping: boolean,
-) {
+const typingIndicator: Indicator = (session, room, discussionId, isTyping) => {
   const { userId, username } = session.principal;
   const payload: ServerPayload<'typing_indicator'> = {
     room,
@@ -125,8 +131,8 @@ function indicator(
   return {
     namespace: session.namespace,
     to: [room],
-    exceptSession: session.id,
+    exceptSessions: [session.id],
     event: 'typing_indicator',
     args: [payload],
   };
-}
+};

@@ -135,7 +135,7 @@ export class Rooms {
     announce(this.backplane, {
       namespace: session.namespace,
       to: [room],
-      exceptSession: session.id,
+      exceptSessions: [session.id],
       event,
       args: [payload],
     });

@@ -43,7 +43,7 @@ describe.each<Kind>(['memory', 'mailbox', 'streams', 'pubsub'])('events over %s'
     const muted = await b.client('u2', ['except', 'muted']);
     const other = await b.client('u3', ['except']);
     const { id } = sender.session;
-    await a.backplane.publish(event(['except'], [1], { except: ['muted'], exceptSession: id }));
+    await a.backplane.publish(event(['except'], [1], { except: ['muted'], exceptSessions: [id] }));
     await a.backplane.publish(event(['except'], [2]));
     for (const { got } of [sender, second, muted, other])
       await vi.waitUntil(() => got.map(argsOf).flat().includes(2));

@@ -49,7 +49,7 @@ describe.each<Kind>(['memory', 'mailbox', 'streams'])('recovery over %s', (kind)
     await b.backplane.publish(event('*', [3]));
     await b.backplane.publish(event(['elsewhere'], [-1]));
     await b.backplane.publish(event(['news'], [-2], { except: ['user:u1'] }));
-    await b.backplane.publish(event(['news'], [-3], { exceptSession: id }));
+    await b.backplane.publish(event(['news'], [-3], { exceptSessions: [id] }));
     await b.backplane.publish(event(['news'], [-4], { volatile: true }));
     await a.backplane.publish(event(['user:u1'], [4]));
     await client.comeBack(b);

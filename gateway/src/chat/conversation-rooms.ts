@@ -1,0 +1,176 @@
+import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
+import { conversationOf, conversationRoom } from '@streamgate/protocol/rooms';
+import type { Backplane } from '../backplane/backplane.js';
+import type { Session } from '../backplane/session.js';
+import type { Config } from '../config.js';
+import type { Attendee } from '../inbox/attendee.js';
+import { log } from '../ops/log.js';
+import { metrics } from '../ops/metrics.js';
+import { CHAT, type Delivery } from './delivery.js';
+import type { ChatStore } from './store/chat-store.js';
+import type { Turns } from './turns.js';
+
+/** How often the store is asked again who the members are, when it is away. */
+const RETRY_MS = 1000;
+
+export interface ConversationRoomsParts {
+  readonly config: Pick<Config, 'roomsPerSession'>;
+  readonly backplane: Backplane;
+  readonly store: Pick<ChatStore, 'isMember' | 'membersOf'>;
+  readonly delivery: Delivery;
+  readonly turns: Turns;
+}
+
+/** Which sessions have joined which conversations: members only, from the join to the removal. */
+export class ConversationRooms {
+  private readonly parts: ConversationRoomsParts;
+  /** Those of this node. */
+  private readonly sessions = new Map<number, Set<Session>>();
+  /** Joins and leaves under way, by session and conversation. */
+  private readonly changes = new Map<string, Promise<unknown>>();
+  private retry: NodeJS.Timeout | undefined;
+
+  constructor(parts: ConversationRoomsParts) {
+    this.parts = parts;
+    // A removal that was said meanwhile has not been heard here.
+    parts.backplane.onHealthChange(({ up }) => {
+      if (up) void this.checkMembers();
+    });
+  }
+
+  /**
+   * From now on the session is sent what is said; first what was said after `since`, if that is given.
+   * @returns number of the last message sent or passed over
+   * @throws GatewayError `conversation_not_found`, `too_many_rooms`, `database_unavailable`
+   */
+  join(session: Attendee, conversationId: number, since?: number): Promise<number> {
+    return this.oneByOne(session, conversationId, async () => {
+      const wasIn = session.isIn(conversationRoom(conversationId));
+      try {
+        return await this.bringIn(session, conversationId, since);
+      } catch (error) {
+        const { code } = toGatewayError(error);
+        if (!wasIn || code === 'conversation_not_found')
+          await this.takeOut(session, conversationId);
+        throw error;
+      }
+    });
+  }
+
+  leave(session: Session, conversationId: number): Promise<void> {
+    return this.oneByOne(session, conversationId, () => this.takeOut(session, conversationId));
+  }
+
+  /** The sessions of a user that was removed leave, on all nodes. */
+  async leaveAll(conversationId: number, userId: string): Promise<void> {
+    const { backplane } = this.parts;
+    const room = conversationRoom(conversationId);
+    try {
+      await backplane.relocate({ namespace: CHAT, action: 'leave', users: [userId], room });
+    } catch (error) {
+      if (!(error instanceof GatewayError && error.code === 'backplane_unavailable')) throw error;
+      // The others find out when it is back.
+      metrics.notForwarded.add();
+      await this.takeOutAll(conversationId, (member) => member !== userId);
+    }
+  }
+
+  /** @throws GatewayError `not_in_conversation` */
+  checkJoined(session: Session, conversationId: number): void {
+    if (!session.isIn(conversationRoom(conversationId)))
+      throw new GatewayError('not_in_conversation');
+  }
+
+  ended(session: Session, rooms: readonly string[]): void {
+    for (const room of rooms) {
+      const conversationId = conversationOf(room);
+      if (conversationId !== undefined) this.forget(session, conversationId);
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.retry);
+  }
+
+  private async bringIn(
+    session: Attendee,
+    conversationId: number,
+    since: number | undefined,
+  ): Promise<number> {
+    const { backplane, config, delivery } = this.parts;
+    const room = conversationRoom(conversationId);
+    await this.checkMember(session, conversationId);
+    if (!session.isIn(room) && joinedBy(session).length >= config.roomsPerSession)
+      throw new GatewayError('too_many_rooms');
+    return delivery.join(session, conversationId, since, async () => {
+      await backplane.join(session, [room]);
+      this.remember(session, conversationId);
+      // Removed since it was asked, it would not be told to leave.
+      await this.checkMember(session, conversationId);
+    });
+  }
+
+  /** A client need not wait for one answer before it asks again. */
+  private oneByOne<T>(session: Session, conversationId: number, act: () => Promise<T>): Promise<T> {
+    const key = `${session.id} ${conversationId}`;
+    const change = (this.changes.get(key) ?? Promise.resolve()).then(act, act);
+    this.changes.set(key, change);
+    return change.finally(() => {
+      if (this.changes.get(key) === change) this.changes.delete(key);
+    });
+  }
+
+  private async checkMember({ principal }: Session, conversationId: number): Promise<void> {
+    const { store, turns } = this.parts;
+    if (!(await turns.take(() => store.isMember(conversationId, principal.userId))))
+      throw new GatewayError('conversation_not_found');
+  }
+
+  /** Sessions of those who are members no more leave; asks again until the store has answered. */
+  private async checkMembers(): Promise<void> {
+    clearTimeout(this.retry);
+    const { store, turns } = this.parts;
+    try {
+      for (const conversationId of this.sessions.keys()) {
+        const members = new Set(await turns.take(() => store.membersOf(conversationId)));
+        await this.takeOutAll(conversationId, (userId) => members.has(userId));
+      }
+    } catch (error) {
+      log.warn({ code: toGatewayError(error).code }, 'members cannot be read from the store');
+      this.retry = setTimeout(() => void this.checkMembers(), RETRY_MS).unref();
+    }
+  }
+
+  private async takeOutAll(
+    conversationId: number,
+    isMember: (userId: string) => boolean,
+  ): Promise<void> {
+    for (const session of this.sessions.get(conversationId) ?? []) {
+      if (isMember(session.principal.userId)) continue;
+      await this.takeOut(session, conversationId);
+      session.send('left-conversation', { conversationId, success: true });
+    }
+  }
+
+  private async takeOut(session: Session, conversationId: number): Promise<void> {
+    this.forget(session, conversationId);
+    await this.parts.backplane.leave(session, [conversationRoom(conversationId)]);
+  }
+
+  private remember(session: Session, conversationId: number): void {
+    if (!session.connected) return;
+    const sessions = this.sessions.get(conversationId);
+    if (sessions) sessions.add(session);
+    else this.sessions.set(conversationId, new Set([session]));
+  }
+
+  private forget(session: Session, conversationId: number): void {
+    const sessions = this.sessions.get(conversationId);
+    sessions?.delete(session);
+    if (sessions?.size === 0) this.sessions.delete(conversationId);
+  }
+}
+
+function joinedBy(session: Session): number[] {
+  return session.roomNames().flatMap((room) => conversationOf(room) ?? []);
+}

@@ -1,0 +1,339 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Message } from '@streamgate/protocol/chat';
+import { GatewayError } from '@streamgate/protocol/errors';
+import type { Attendee } from '../inbox/attendee.js';
+import { Served, type Desk } from './served.js';
+
+const TIME = '2026-11-21T09:30:00.000Z';
+
+function message(seq: number, content = `m${seq}`): Message {
+  const ids = { id: seq, conversation_id: 1, sender_id: 1, seq };
+  return { ...ids, message_type: 'text', content, created_at: TIME, updated_at: TIME };
+}
+
+/** A store whose answers can be kept back or fail, and the sessions of one node. */
+class Bench {
+  readonly kept: Message[] = [];
+  away = false;
+  pageSize = 3;
+  reads = 0;
+  /** Resolved one by one when set. */
+  gate: (() => Promise<void>) | undefined;
+  readonly sessions: FakeSession[] = [];
+  readonly served: Served;
+
+  constructor(catchUpMax = 1000) {
+    const read = async <T>(answer: () => T): Promise<T> => {
+      this.reads += 1;
+      await this.gate?.();
+      if (this.away) throw new GatewayError('database_unavailable');
+      return answer();
+    };
+    const desk: Desk = {
+      catchUpMax,
+      newest: () => read(() => this.kept.at(-1)?.seq ?? 0),
+      after: (seq) =>
+        read(() => {
+          const later = this.kept.filter((each) => each.seq > seq);
+          return { messages: later.slice(0, this.pageSize), more: later.length > this.pageSize };
+        }),
+      deliver: (event, payload, except) => {
+        for (const session of this.sessions)
+          if (session.inRoom && !except.includes(session.id)) session.got.push([event, payload]);
+      },
+      failed: () => {},
+    };
+    this.served = new Served(1, desk);
+  }
+
+  keep(...seqs: number[]): void {
+    for (const seq of seqs) this.kept.push(message(seq));
+  }
+
+  /** Other nodes say so, in this order. */
+  hear(...seqs: number[]): void {
+    for (const seq of seqs)
+      this.served.hear({ seq, event: 'receive-message', payload: message(seq) });
+  }
+
+  async join(session: FakeSession, since?: number): Promise<number> {
+    this.sessions.push(session);
+    return this.served.join(session as unknown as Attendee, since, async () => {
+      session.inRoom = true;
+      await Promise.resolve();
+    });
+  }
+}
+
+class FakeSession {
+  connected = true;
+  inRoom = false;
+  readonly got: [string, unknown][] = [];
+
+  constructor(readonly id: string) {}
+
+  async deliver(events: [string, unknown][]): Promise<boolean> {
+    await Promise.resolve();
+    if (!this.connected) return false;
+    this.got.push(...events);
+    return true;
+  }
+
+  send(event: string, payload: unknown): void {
+    this.got.push([event, payload]);
+  }
+
+  get seqs(): number[] {
+    return this.got.flatMap(([event, payload]) =>
+      event === 'receive-message' ? (payload as Message).seq : [],
+    );
+  }
+
+  get reloads(): unknown[] {
+    return this.got.flatMap(([event, payload]) => (event === 'reload-since' ? [payload] : []));
+  }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('order', () => {
+  test('what comes in order is handed on at once', async () => {
+    const bench = new Bench();
+    const a = new FakeSession('a');
+    expect(await bench.join(a)).toBe(0);
+    const reads = bench.reads;
+    bench.hear(1, 2, 3);
+    expect(a.seqs).toEqual([1, 2, 3]);
+    expect(bench.reads).toBe(reads);
+  });
+
+  test('a later one waits for the one before it, and what comes twice is told once', async () => {
+    const bench = new Bench();
+    const a = new FakeSession('a');
+    await bench.join(a);
+    const reads = bench.reads;
+    bench.hear(2, 3);
+    expect(a.seqs).toEqual([]);
+    bench.hear(1, 1, 2, 3);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(a.seqs).toEqual([1, 2, 3]);
+    expect(bench.reads).toBe(reads);
+  });
+
+  test('what does not come is fetched', async () => {
+    const bench = new Bench();
+    const a = new FakeSession('a');
+    await bench.join(a);
+    bench.keep(1, 2, 3, 4, 5, 6, 7, 8);
+    bench.hear(8);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(a.seqs).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(a.reloads).toEqual([]);
+  });
+
+  test('the store is asked until it answers', async () => {
+    const bench = new Bench();
+    const a = new FakeSession('a');
+    await bench.join(a);
+    bench.keep(1, 2);
+    bench.away = true;
+    bench.hear(2);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(a.got).toEqual([]);
+    bench.away = false;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(a.seqs).toEqual([1, 2]);
+  });
+
+  test('what cannot be had is to be loaded again, and live ones go on', async () => {
+    const bench = new Bench();
+    const a = new FakeSession('a');
+    await bench.join(a);
+    bench.hear(1);
+    bench.away = true;
+    bench.hear(3);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(a.seqs).toEqual([1]);
+    expect(a.reloads).toEqual([{ conversationId: 1, since: 1 }]);
+    bench.hear(4);
+    expect(a.seqs).toEqual([1, 4]);
+  });
+
+  test('the same when the store does not have it', async () => {
+    const bench = new Bench();
+    const a = new FakeSession('a');
+    await bench.join(a);
+    bench.hear(2);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(a.reloads).toEqual([{ conversationId: 1, since: 0 }]);
+    bench.hear(3);
+    expect(a.seqs).toEqual([3]);
+  });
+
+  test('what becomes of a message is told after it', async () => {
+    const bench = new Bench();
+    const a = new FakeSession('a');
+    const b = new FakeSession('b');
+    await bench.join(a);
+    await bench.join(b);
+    bench.served.hear({ seq: 1, event: 'message-updated', payload: 'x', exceptSession: 'b' });
+    expect(a.got).toEqual([]);
+    bench.hear(1);
+    bench.served.hear({ seq: 1, event: 'message-deleted', payload: 'y' });
+    const events = (session: FakeSession) => session.got.map(([event]) => event);
+    expect(events(a)).toEqual(['receive-message', 'message-updated', 'message-deleted']);
+    expect(events(b)).toEqual(['receive-message', 'message-deleted']);
+  });
+});
+
+describe('joining', () => {
+  test('without since it is sent what comes, and nothing of before', async () => {
+    const bench = new Bench();
+    bench.keep(1, 2, 3);
+    const a = new FakeSession('a');
+    expect(await bench.join(a)).toBe(3);
+    bench.hear(3, 4);
+    expect(a.seqs).toEqual([4]);
+  });
+
+  test('with since it is sent what it missed, over many pages', async () => {
+    const bench = new Bench();
+    bench.keep(1, 2, 3, 4, 5, 6, 7, 8, 9);
+    const a = new FakeSession('a');
+    expect(await bench.join(a, 1)).toBe(9);
+    expect(a.seqs).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  test('with more than can be sent it is told to load them', async () => {
+    const bench = new Bench(5);
+    bench.keep(1, 2, 3, 4, 5, 6, 7);
+    const a = new FakeSession('a');
+    expect(await bench.join(a, 1)).toBe(7);
+    expect(a.got).toEqual([['reload-since', { conversationId: 1, since: 1 }]]);
+    bench.hear(8);
+    expect(a.seqs).toEqual([8]);
+  });
+
+  test('a since that was never reached is as none', async () => {
+    const bench = new Bench();
+    bench.keep(1, 2);
+    const a = new FakeSession('a');
+    expect(await bench.join(a, 99)).toBe(2);
+    bench.hear(3);
+    expect(a.seqs).toEqual([3]);
+  });
+
+  test('a since from a node that is further makes this one catch up', async () => {
+    const bench = new Bench();
+    bench.keep(1);
+    const a = new FakeSession('a');
+    await bench.join(a);
+    bench.keep(2, 3);
+    const b = new FakeSession('b');
+    expect(await bench.join(b, 3)).toBe(3);
+    bench.hear(2, 3, 4);
+    expect(a.seqs).toEqual([2, 3, 4]);
+    expect(b.seqs).toEqual([4]);
+  });
+
+  test('what is said meanwhile comes once, whatever comes first', async () => {
+    const bench = new Bench();
+    bench.keep(1, 2, 3, 4);
+    const a = new FakeSession('a');
+    await bench.join(a);
+    const waiting: (() => void)[] = [];
+    bench.gate = () => new Promise((resolve) => waiting.push(resolve));
+    const b = new FakeSession('b');
+    const joined = bench.join(b, 0);
+    for (let seq = 5; seq <= 12; seq += 1) {
+      bench.keep(seq);
+      if (seq !== 7) bench.hear(seq);
+      if (seq === 9) bench.hear(7);
+      await vi.advanceTimersByTimeAsync(1);
+      waiting.shift()?.();
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    bench.gate = undefined;
+    for (const open of waiting) open();
+    await vi.advanceTimersByTimeAsync(1000);
+    const last = await joined;
+    const live = b.seqs.filter((seq) => seq > last);
+    expect(b.seqs).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    expect(a.seqs).toEqual([5, 6, 7, 8, 9, 10, 11, 12]);
+    expect(live.length + last).toBe(12);
+  });
+
+  test('one that fails is not sent anything, and others are', async () => {
+    const bench = new Bench();
+    const a = new FakeSession('a');
+    await bench.join(a);
+    bench.away = true;
+    const b = new FakeSession('b');
+    await expect(bench.join(b, 0)).rejects.toMatchObject({ code: 'database_unavailable' });
+    b.inRoom = false;
+    bench.hear(1);
+    expect(a.seqs).toEqual([1]);
+    expect(bench.served.isJoining).toBe(false);
+  });
+
+  test('one that ends meanwhile is waited for no longer', async () => {
+    const bench = new Bench();
+    bench.keep(1, 2, 3, 4, 5, 6);
+    const a = new FakeSession('a');
+    a.connected = false;
+    await bench.join(a, 0);
+    expect(bench.served.isJoining).toBe(false);
+  });
+});
+
+test.each(Array.from({ length: 50 }, (_, seed) => seed))(
+  'in whatever order things happen, everyone sees one gapless order (%i)',
+  async (seed) => {
+    const random = randomFrom(seed);
+    const bench = new Bench();
+    const unheard: number[] = [];
+    const joins: { session: FakeSession; since: number | undefined; last: Promise<number> }[] = [];
+    bench.gate = () => new Promise((resolve) => setTimeout(resolve, random(60)));
+    let seq = 0;
+    for (let step = 0; step < 200; step += 1) {
+      const dice = random(10);
+      if (dice < 4) {
+        seq += 1;
+        bench.keep(seq);
+        // Some notices are lost.
+        if (random(8) > 0) unheard.splice(random(unheard.length + 1), 0, seq);
+      } else if (dice < 8 && unheard.length > 0) {
+        const [heard] = unheard.splice(random(unheard.length), 1);
+        bench.hear(heard!);
+      } else if (dice === 8 && joins.length < 10) {
+        const session = new FakeSession(`s${joins.length}`);
+        const since = random(2) === 0 ? undefined : random(seq + 1);
+        joins.push({ session, since, last: bench.join(session, since) });
+      } else await vi.advanceTimersByTimeAsync(random(40));
+    }
+    seq += 1;
+    bench.keep(seq);
+    bench.hear(...unheard, seq);
+    await vi.advanceTimersByTimeAsync(20_000);
+    for (const { session, since, last } of joins) {
+      const from = since ?? (await last);
+      const wanted = Array.from({ length: seq - from }, (_, index) => from + 1 + index);
+      expect(session.seqs).toEqual(wanted);
+      expect(session.reloads).toEqual([]);
+    }
+  },
+);
+
+/** The same every time: a linear congruential generator (Numerical Recipes). */
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed * 7919 + 1;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}

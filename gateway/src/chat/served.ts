@@ -1,0 +1,234 @@
+import type { Message } from '@streamgate/protocol/chat';
+import type { ChatNotice } from '../backplane/notices.js';
+import type { Attendee } from '../inbox/attendee.js';
+
+/** How long a message waits for those before it, before the store is asked for them. */
+const HOLD_MS = 50;
+/** How long the store is asked, and how often. */
+const GIVE_UP_MS = 5000;
+const RETRY_MS = 500;
+/** Messages that are held; of more the store is asked anyway. */
+const HELD_MAX = 1000;
+/** Characters of messages that are sent before it is waited until they have left. */
+const CHUNK_CHARS = 64 * 1024;
+
+/** What is told in a conversation: a message, or what became of one. */
+export type Telling = Omit<ChatNotice, 'kind' | 'conversationId'>;
+
+/** Where a served conversation reads, and whom it tells. */
+export interface Desk {
+  /** Messages with greater numbers, in their order. */
+  readonly after: (seq: number) => Promise<{ messages: readonly Message[]; more: boolean }>;
+  /** Number of the newest message, 0 when there is none. */
+  readonly newest: () => Promise<number>;
+  /** To the sessions of this node that have joined, but for some. */
+  readonly deliver: (event: string, payload: unknown, except: readonly string[]) => void;
+  /** The store could not be asked for what is missing; it is tried again. */
+  readonly failed: (error: unknown) => void;
+  /** Missed messages that are sent to who joins at most. */
+  readonly catchUpMax: number;
+}
+
+/**
+ * A conversation that sessions of this node have joined. Messages come from other nodes in any order,
+ * or not at all: they are handed on in the order of their numbers, without gaps. Numbers are given
+ * in the transaction that keeps a message, so once one is heard of, the store has all before it.
+ */
+export class Served {
+  /** Number of the last message that was handed on; undefined until the store was asked. */
+  private last: number | undefined;
+  /** The greatest number heard of. */
+  private heardOf = 0;
+  private readonly held = new Map<number, Message>();
+  /** What is told of a message waits until that was handed on. */
+  private readonly waiting = new Map<number, Telling[]>();
+  /** Sessions that are sent what they missed, and nothing live meanwhile; by id. */
+  private readonly joining = new Set<string>();
+  private reading: Promise<void> = Promise.resolve();
+  private nextReading: Promise<void> | undefined;
+  private filling = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly conversationId: number,
+    private readonly desk: Desk,
+  ) {}
+
+  get isJoining(): boolean {
+    return this.joining.size > 0;
+  }
+
+  hear(telling: Telling): void {
+    const { seq, event } = telling;
+    const isMessage = event === 'receive-message';
+    if (this.last !== undefined && seq <= this.last) {
+      if (!isMessage) this.tell(telling);
+      return;
+    }
+    if (!isMessage) this.waiting.set(seq, [...(this.waiting.get(seq) ?? []), telling]);
+    else if (this.held.size < HELD_MAX) this.held.set(seq, telling.payload as Message);
+    this.heardOf = Math.max(this.heardOf, seq);
+    this.release();
+    this.waitForGap();
+  }
+
+  /**
+   * Brings a session in: what it missed, then what comes, nothing twice and nothing left out. One at
+   * a time for each session.
+   * @param enter puts it into the room; after it this node hears what is said
+   * @param since number of the last message that it has; undefined: it wants none of before
+   * @returns number of the last message before what comes live
+   */
+  async join(
+    session: Attendee,
+    since: number | undefined,
+    enter: () => Promise<void>,
+  ): Promise<number> {
+    this.joining.add(session.id);
+    try {
+      await enter();
+      await this.catchUp();
+      return await this.bringIn(session, since);
+    } finally {
+      this.joining.delete(session.id);
+    }
+  }
+
+  /** Resolves when what the store had before the call has been handed on. */
+  catchUp(): Promise<void> {
+    this.nextReading ??= this.reading
+      .catch(() => undefined)
+      .then(() => {
+        this.nextReading = undefined;
+        return (this.reading = this.read());
+      });
+    return this.nextReading;
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+  }
+
+  private get isBehind(): boolean {
+    return this.last !== undefined && this.heardOf > this.last;
+  }
+
+  private async bringIn(session: Attendee, since: number | undefined): Promise<number> {
+    let at = since === undefined ? this.last! : Math.min(since, this.last!);
+    if (this.last! - at > this.desk.catchUpMax) {
+      session.send('reload-since', { conversationId: this.conversationId, since: at });
+      at = this.last!;
+    }
+    while (at < this.last! && session.connected) {
+      const { messages } = await this.desk.after(at);
+      // What this node has not handed on comes live.
+      const missed = messages.filter(({ seq }) => seq <= this.last!);
+      const sent = await sendAll(session, missed);
+      if (missed.length === 0 && sent) {
+        session.send('reload-since', { conversationId: this.conversationId, since: at });
+        at = this.last!;
+      }
+      at = missed.at(-1)?.seq ?? at;
+    }
+    // From here on it is told what the others are told: in the same turn as the last look.
+    this.joining.delete(session.id);
+    return at;
+  }
+
+  private async read(): Promise<void> {
+    if (this.last === undefined) {
+      this.begin(await this.desk.newest());
+      return;
+    }
+    for (let before = -1; before < this.last;) {
+      before = this.last;
+      const { messages, more } = await this.desk.after(this.last);
+      for (const message of messages) if (message.seq === this.last + 1) this.handOn(message);
+      this.release();
+      if (!more) return;
+    }
+  }
+
+  private begin(seq: number): void {
+    this.last ??= seq;
+    for (const each of this.held.keys()) if (each <= seq) this.held.delete(each);
+    for (const each of this.waiting.keys()) if (each <= seq) this.waiting.delete(each);
+    this.release();
+    this.waitForGap();
+  }
+
+  /** What is missing may be on its way: it is given a moment. */
+  private waitForGap(): void {
+    if (!this.isBehind || this.filling) return;
+    this.timer ??= setTimeout(() => void this.fill(), HOLD_MS).unref();
+  }
+
+  private release(): void {
+    if (this.last === undefined) return;
+    for (;;) {
+      const next = this.held.get(this.last + 1);
+      if (!next) return;
+      this.handOn(next);
+    }
+  }
+
+  private handOn(message: Message): void {
+    const { seq } = message;
+    this.last = seq;
+    this.held.delete(seq);
+    this.tell({ seq, event: 'receive-message', payload: message });
+    for (const telling of this.waiting.get(seq) ?? []) this.tell(telling);
+    this.waiting.delete(seq);
+  }
+
+  private tell({ event, payload, exceptSession }: Telling): void {
+    const except = [...this.joining];
+    if (exceptSession !== undefined) except.push(exceptSession);
+    this.desk.deliver(event, payload, except);
+  }
+
+  /** Asks the store for what is missing; tells sessions to reload when it cannot be had. */
+  private async fill(): Promise<void> {
+    this.timer = undefined;
+    if (this.filling || !this.isBehind) return;
+    this.filling = true;
+    const until = performance.now() + GIVE_UP_MS;
+    while (this.isBehind) {
+      const before = this.last;
+      try {
+        await this.catchUp();
+        // Heard of, and not kept: nothing to wait for.
+        if (this.last === before) break;
+      } catch (error) {
+        this.desk.failed(error);
+        if (performance.now() > until) break;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      }
+    }
+    this.filling = false;
+    if (this.isBehind) this.giveUp();
+  }
+
+  private giveUp(): void {
+    const payload = { conversationId: this.conversationId, since: this.last! };
+    this.desk.deliver('reload-since', payload, [...this.joining]);
+    this.last = this.heardOf;
+    this.held.clear();
+    this.waiting.clear();
+  }
+}
+
+/** In pieces that a client which reads can take. @returns false when the session has ended */
+async function sendAll(session: Attendee, messages: readonly Message[]): Promise<boolean> {
+  let chunk: [string, Message][] = [];
+  let chars = 0;
+  for (const message of messages) {
+    chunk.push(['receive-message', message]);
+    chars += message.content.length;
+    if (chars < CHUNK_CHARS) continue;
+    if (!(await session.deliver(chunk))) return false;
+    chunk = [];
+    chars = 0;
+  }
+  return chunk.length === 0 || session.deliver(chunk);
+}
