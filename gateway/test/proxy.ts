@@ -5,6 +5,8 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 export class Proxy {
   /** Ports of the nodes that get new connections. */
   targets: number[];
+  /** Cuts each new connection behind so many WebSocket frames of the node, and a few bytes. */
+  cutAfter: number | undefined;
   private readonly server = createServer((client) => this.forward(client));
   private readonly sockets = new Set<Socket>();
   private turn = 0;
@@ -33,7 +35,9 @@ export class Proxy {
 
   private forward(client: Socket): void {
     const node = connect(this.targets[this.turn++ % this.targets.length]!, '127.0.0.1');
-    client.pipe(node).pipe(client);
+    client.pipe(node);
+    if (this.cutAfter === undefined) node.pipe(client);
+    else cut(node, client, this.cutAfter);
     for (const [socket, other] of [
       [client, node],
       [node, client],
@@ -46,6 +50,27 @@ export class Proxy {
       });
     }
   }
+}
+
+/** Of the frame behind those that go through: too little to be one. */
+const PIECE = 5;
+
+function cut(node: Socket, client: Socket, frames: number): void {
+  let bytes = Buffer.alloc(0);
+  const look = (data: Buffer): void => {
+    bytes = Buffer.concat([bytes, data]);
+    let end = bytes.indexOf('\r\n\r\n') + 4;
+    for (let frame = 0; frame < frames; frame++) {
+      if (end < 4 || bytes.length < end + 4) return void client.write(data);
+      const short = bytes[end + 1]!;
+      end += short < 126 ? 2 + short : 4 + bytes.readUInt16BE(end + 2);
+    }
+    if (bytes.length < end) return void client.write(data);
+    const sent = bytes.length - data.length;
+    client.end(data.subarray(0, Math.max(0, end + PIECE - sent)));
+    node.off('data', look).destroy();
+  };
+  node.on('data', look);
 }
 
 export function portOf(url: string): number {

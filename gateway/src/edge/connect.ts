@@ -15,6 +15,7 @@ import type { Rooms } from '../rooms/rooms.js';
 import { authenticate } from './authenticate.js';
 import { closeConnection } from './close-connection.js';
 import { Entrants } from './entrants.js';
+import { missedBy } from './missed.js';
 import { type SessionHooks, SessionSocket } from './session-socket.js';
 import {
   type Client,
@@ -63,6 +64,7 @@ export class Connect {
   private readonly parts: ConnectParts;
   private readonly refusals = new WeakMap<Socket, GatewayError>();
   private readonly arrivals = new WeakMap<Socket, Arrival>();
+  private readonly missed = new WeakMap<Socket, () => void>();
   readonly entrants = new Entrants();
 
   constructor(parts: ConnectParts) {
@@ -182,7 +184,7 @@ export class Connect {
       pid: opening.pid,
       rooms: opening.rooms.map(roomKey),
       data: this.dataOf(principal, recovered),
-      missedPackets: opening.missed,
+      missedPackets: [],
     };
     const session = new SessionSocket(
       namespace,
@@ -195,6 +197,7 @@ export class Connect {
     );
     session.dormant = dormant;
     if (arrival) this.arrivals.set(session, arrival);
+    this.missed.set(session, missedBy(session, opening.missed));
     return session;
   }
 
@@ -262,6 +265,9 @@ export class Connect {
     const ending = this.entrants.endingOf(namespace, session.client);
     const arrival = this.arrivals.get(session);
     this.arrivals.delete(session);
+    // Before `connected`: its offset says that all of this was received.
+    this.missed.get(session)?.();
+    this.missed.delete(session);
     const user = userOf(principal);
     const timestamp = new Date(session.connectedAt).toISOString();
     session.send(

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Client, eventually } from '../client.js';
 import { ALICE, BOB, Cluster } from '../cluster.js';
 import { startJwks, type TestJwks } from '../jwks.js';
+import { Proxy } from '../proxy.js';
 import { tokenOf, type Person } from '../tokens.js';
 
 /** What the client keeps of its session, as the stock client does by itself. */
@@ -234,6 +235,30 @@ describe.each(['memory', 'mailbox', 'streams'] as const)('recovery on %s', (topo
     );
     await cluster.settled(alice.client, ALICE);
     expect(alice.client.has('told')).toBe(false);
+  });
+
+  test('loses and repeats nothing, wherever the connection is cut that it comes back with', async () => {
+    const alice = await cut(ALICE);
+    const { socket } = alice.client;
+    const shown: number[] = [];
+    socket.on('told', ({ n }: { n: number }) => void shown.push(n));
+    const proxy = await Proxy.start([cluster.two.url]);
+    let n = 0;
+    // What opens the connection, CONNECT, three events, `connected`.
+    for (let frames = 1; frames <= 6; frames++) {
+      await alice.cut();
+      for (let count = 0; count < 3; count++) await tell(ALICE, ++n);
+      proxy.cutAfter = frames;
+      (socket.io as unknown as { uri: string }).uri = proxy.url;
+      const isCut = new Promise((resolve) => socket.io.once('close', resolve));
+      socket.connect();
+      await isCut;
+      alice.client.forget();
+      expect(await alice.back()).toMatchObject({ recovered: true });
+      await cluster.settled(alice.client, ALICE);
+      expect(shown, `cut behind ${frames}`).toEqual(Array.from({ length: n }, (_, at) => at + 1));
+    }
+    await proxy.stop();
   });
 
   test('garbage in place of pid and offset starts anew', async () => {
