@@ -10,6 +10,7 @@ import {
   type Consumer,
   type Deed,
   type Ledger,
+  OutOfTurn,
   type Verdict,
   performAll,
   tellRegistry,
@@ -56,6 +57,11 @@ interface Act {
 /** Executes what services ask for, whichever door it came through. */
 export class Executor {
   constructor(private readonly parts: ExecutorParts) {}
+
+  /** Whether several calls of a consumer may be under way: see `Ledger`. */
+  get chains(): boolean {
+    return this.parts.ledger.chains === true;
+  }
 
   /**
    * Validates and authorises only.
@@ -110,6 +116,8 @@ export class Executor {
       await this.parts.receipts?.write(items.filter(isUnwritten), outcomes.filter(isUnwritten));
       return outcomes;
     } catch (thrown) {
+      // It comes again.
+      if (thrown instanceof OutOfTurn) throw thrown;
       throw counted(toGatewayError(thrown), caller.door);
     }
   }

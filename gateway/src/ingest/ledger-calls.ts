@@ -1,6 +1,6 @@
 import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
 import { metrics } from '../ops/metrics.js';
-import type { Consumer, Deed, Verdict } from './ledger.js';
+import { type Consumer, type Deed, OutOfTurn, type Verdict } from './ledger.js';
 
 /** Acts of one call, and deeds. */
 const CALL_MAX = 64;
@@ -71,9 +71,18 @@ export function argumentsOf(
   windowSeconds: number,
   doneKey: (key: string) => string,
 ): (string | number)[] {
-  const { leaseKey = '', token = '', stream = '', group = '' } = consumer ?? {};
-  const args: (string | number)[] = [leaseKey, token, stream, group, windowSeconds, deeds.length];
-  for (const { entry = '', once, acts, inbox, hold, revoke, report } of deeds) {
+  const { leaseKey = '', token = '', stream = '', group = '', after = '' } = consumer ?? {};
+  const args: (string | number)[] = [leaseKey, token, stream, group, after];
+  args.push(windowSeconds, deeds.length);
+  let row: string[] = [];
+  for (const deed of deeds) {
+    const { entry = '', once, acts, inbox, hold, revoke, report } = deed;
+    if (isPlain(deed)) {
+      row.push(entry);
+      continue;
+    }
+    args.push(row.length, ...row);
+    row = [];
     args.push(entry, once ? doneKey(once.key) : '', once?.digest ?? '', acts.length);
     if (!inbox) args.push(0);
     else {
@@ -101,7 +110,13 @@ export function argumentsOf(
       args.push(receipts, outcome, sessions, fields.length, ...fields);
     }
   }
+  if (row.length > 0) args.push(row.length, ...row);
   return args;
+}
+
+/** Most events are: nothing is to be known of them but their entries, and each argument costs. */
+function isPlain({ once, acts, inbox, hold, revoke, report }: Deed): boolean {
+  return acts.length === 1 && !once && !inbox && !hold && !revoke && !report;
 }
 
 /** What a script said of a deed; `done` of the first of two steps: it is to be done. */
@@ -110,15 +125,20 @@ export interface Said {
   readonly inboxed: number;
 }
 
-/** @throws GatewayError `lease_lost`, `backplane_unavailable`: nothing was done */
+/** @throws GatewayError `lease_lost`, `backplane_unavailable` (`OutOfTurn` too): nothing was done */
 export function saidIn(answer: unknown): Said[] {
   if (answer === 'lost') throw new GatewayError('lease_lost');
   if (answer === 'no group') throw new GatewayError('backplane_unavailable');
-  const [dropped, unwritten, ...flat] = answer as [number, number, ...(Said['verdict'] | number)[]];
+  if (answer === 'out of turn') throw new OutOfTurn();
+  const [dropped, unwritten, count, ...special] = answer as [number, number, number, ...unknown[]];
   if (dropped > 0) metrics.inboxDropped.add('', dropped);
   if (unwritten > 0) metrics.receiptsLost.add('', unwritten);
-  return Array.from({ length: flat.length / 2 }, (_, index) => ({
-    verdict: flat[2 * index] as Said['verdict'],
-    inboxed: flat[2 * index + 1] as number,
-  }));
+  const said = Array.from({ length: count }, () => DONE);
+  for (let at = 0; at < special.length; at += 3) {
+    const [number, verdict, inboxed] = special.slice(at) as [number, Said['verdict'], number];
+    said[number - 1] = { verdict, inboxed };
+  }
+  return said;
 }
+
+const DONE: Said = { verdict: 'done', inboxed: 0 };

@@ -25,10 +25,12 @@ end
 `;
 
 /**
- * What the ledgers ask of Redis. Arguments stand in `args`: lease key, token, stream, group (empty
- * without a consumer), seconds for which ids are remembered, number of deeds; then for each deed entry,
- * key and digest of its id (empty: none), number of acts, number of users whose inbox keeps it and, if
- * any, namespace, tag, payload, ms for which it is worth delivering (0: no end) and the users; number of
+ * What the ledgers ask of Redis. Arguments stand in `args`: lease key, token, stream, group, entry that
+ * must have been acknowledged (empty: none; all are without a consumer), seconds for which ids are
+ * remembered, number of deeds. Plain deeds, which are an entry (empty: none) and one act, stand in rows: how
+ * many, and their entries. Behind each row, if it is not the end, stands a deed that is more: entry, key and
+ * digest of its id (empty: none), number of acts, number of users whose inbox keeps it and, if any, namespace,
+ * tag, payload, ms for which it is worth delivering (0: no end) and the users; number of
  * users for whom a room is held and, if any, namespace, room, 1 to hold or 0 to release, and the users;
  * number of users whose tokens are revoked and, if any, issued up to when, seconds, and the users;
  * stream of its receipt (empty: none) and, if any, outcome when it is done, sessions (empty: not known),
@@ -40,10 +42,34 @@ local function take()
   position = position + 1
   return args[position]
 end
-local lease, token, stream, group = take(), take(), take(), take()
+local lease, token, stream, group, after = take(), take(), take(), take(), take()
 local window, count = take(), tonumber(take())
-local answer = { 0, 0 }
+local answer = { 0, 0, 0 }
 local finished, recorded = {}, {}
+
+-- Calls plain(entry) for each deed that is, and other(number) where one that is more begins, until that says
+-- true.
+local function each(plain, other)
+  local number = 0
+  while number < count do
+    local row = tonumber(take())
+    for at = position + 1, position + row do plain(args[at]) end
+    position, number = position + row, number + row
+    if number < count then
+      if other(number + 1) then break end
+      number = number + 1
+    end
+  end
+  answer[3] = number
+end
+
+-- Only what is not plainly done.
+local function say(number, verdict, inboxed)
+  if verdict == 'done' and inboxed == 0 then return end
+  answer[#answer + 1] = number
+  answer[#answer + 1] = verdict
+  answer[#answer + 1] = inboxed
+end
 
 -- Whether it was done under this key, before or in this call.
 local function judge(once, digest)
@@ -58,6 +84,10 @@ end
 
 local function record()
   for once, digest in pairs(recorded) do redis.call('SET', once, digest, 'EX', window) end
+end
+
+local function finish(entry)
+  if entry ~= '' then finished[#finished + 1] = entry end
 end
 
 local function acknowledge()
@@ -112,7 +142,7 @@ end
 
 -- What is in conflict is refused: whoever refuses it writes its receipt.
 local function write(receipt, verdict, inboxed)
-  if not receipt or verdict == 'conflict' then return end
+  if verdict == 'conflict' then return end
   local fields, done = receipt.fields, verdict == 'done'
   local function add(name, text)
     fields[#fields + 1] = name
@@ -134,7 +164,10 @@ end
 const FENCE = `
 if lease ~= '' then
   if redis.call('GET', lease) ~= token then return 'lost' end
-  if redis.pcall('XPENDING', stream, group).err then return 'no group' end
+  local range = after ~= '' and { after, after, 1 } or {}
+  local pending = redis.pcall('XPENDING', stream, group, unpack(range))
+  if pending.err then return 'no group' end
+  if after ~= '' and #pending > 0 then return 'out of turn' end
 end
 `;
 
@@ -142,31 +175,35 @@ end
  * All in one: for each deed looks whether it was done, publishes, keeps, records, acknowledges. It sends
  * before it records: an error leaves nothing recorded or acknowledged. What cannot be written as a receipt
  * is counted and stops nothing.
- * Answers `lost`, `no group`, or the number of events that fell out of inboxes, the number of receipts that
- * could not be written, and for each deed what became of it and in how many inboxes it lies: `done`,
- * `duplicate` or `conflict`. What is in conflict is not acknowledged.
+ * Answers `lost`, `no group`, `out of turn`, or the number of events that fell out of inboxes, of receipts
+ * that could not be written and of deeds, and for each that was not plainly done its number, what became of it
+ * (`done`, `duplicate` or `conflict`) and in how many inboxes it lies. What is in conflict is not acknowledged.
  */
 export const SETTLE = `${HEAD}${FENCE}
 local act, receipts = 0, {}
-for deed = 1, count do
+each(function(entry)
+  act = act + 1
+  publish(act)
+  finish(entry)
+end, function(number)
   local entry, once, digest, acts = take(), take(), take(), tonumber(take())
   local verdict = judge(once, digest)
   local inboxed = keep(verdict == 'done')
   hold(verdict == 'done')
   revoke(verdict == 'done')
-  receipts[deed] = report()
+  local receipt = report()
+  if receipt then receipts[#receipts + 1] = { receipt, verdict, inboxed } end
   if verdict == 'done' then
-    for number = act + 1, act + acts do publish(number) end
+    for index = act + 1, act + acts do publish(index) end
   end
-  if entry ~= '' and verdict ~= 'conflict' then finished[#finished + 1] = entry end
+  if verdict ~= 'conflict' then finish(entry) end
   act = act + acts
-  answer[#answer + 1] = verdict
-  answer[#answer + 1] = inboxed
-end
+  say(number, verdict, inboxed)
+end)
 send()
 record()
 acknowledge()
-for deed = 1, count do write(receipts[deed], answer[2 * deed + 1], answer[2 * deed + 2]) end
+for _, receipt in ipairs(receipts) do write(unpack(receipt)) end
 return answer
 `;
 
@@ -188,18 +225,18 @@ local function is_taken(once)
   return known and known ~= this_try and string.sub(known, 1, 4) == 'try '
 end
 
-for _ = 1, count do
+each(function() end, function(number)
   local entry, once, digest = take(), take(), take()
   take()
-  if is_taken(once) then break end
+  if is_taken(once) then return true end
   local verdict = judge(once, digest)
   if recorded[once] and verdict == 'done' then redis.call('SET', once, this_try, 'PX', reserved) end
-  answer[#answer + 1] = verdict
-  answer[#answer + 1] = keep(verdict == 'done')
+  local inboxed = keep(verdict == 'done')
   hold(verdict == 'done')
   revoke(verdict == 'done')
   report()
-end
+  say(number, verdict, inboxed)
+end)
 return answer
 `;
 
@@ -208,7 +245,7 @@ return answer
  * not done: it is free again.
  */
 export const END = `${HEAD}${TRY}
-for _ = 1, count do
+each(finish, function()
   local entry, once, digest = take(), take(), take()
   take()
   keep(false)
@@ -220,8 +257,8 @@ for _ = 1, count do
   elseif once ~= '' and redis.call('GET', once) == this_try then
     redis.call('DEL', once)
   end
-  if entry ~= '' then finished[#finished + 1] = entry end
-end
+  finish(entry)
+end)
 record()
 acknowledge()
 return answer

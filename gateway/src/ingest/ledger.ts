@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
 import type { Act, Backplane, Relocation } from '../backplane/backplane.js';
+import { LinkFault } from '../backplane/redis-link.js';
 
 /** What is to be done for one command, and recorded of it. */
 export interface Deed {
@@ -57,6 +58,15 @@ export interface Consumer {
   readonly leaseKey: string;
   /** What the lease holds while it is ours. */
   readonly token: string;
+  /** An entry that was handed over before, and must be acknowledged by now: see `chains`. */
+  readonly after?: string;
+}
+
+/** What it was to come after was not done: it was not done either. */
+export class OutOfTurn extends GatewayError {
+  constructor() {
+    super('backplane_unavailable', undefined, { cause: new LinkFault('failed', 'out of turn') });
+  }
 }
 
 /** What became of a deed; an error concerns this deed alone. */
@@ -72,6 +82,11 @@ export type Verdict =
 export interface Ledger {
   /** Whether it writes the receipts of what it does: they are not lost with its answer then. */
   readonly writesReceipts?: boolean;
+  /**
+   * Whether it looks for a consumer's `after`, and does nothing (`OutOfTurn`) while that is pending: so
+   * several calls may be under way, and what follows one that failed fails with it.
+   */
+  readonly chains?: boolean;
   /**
    * In order; a verdict for each deed.
    * @throws GatewayError for all of them: `lease_lost` (nothing was done), `backplane_unavailable`

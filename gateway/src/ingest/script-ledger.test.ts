@@ -13,7 +13,7 @@ import { inboxLua } from '../inbox/inbox-scripts.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
 import { inParts } from './ledger-calls.js';
-import type { Consumer, Deed, Verdict } from './ledger.js';
+import { type Consumer, type Deed, OutOfTurn, type Verdict } from './ledger.js';
 import { ScriptLedger } from './script-ledger.js';
 
 const STREAM = 'streamgate:emit';
@@ -97,6 +97,25 @@ test('what could not be sent is neither recorded nor acknowledged', async () => 
     (news) => news.length > 0,
   );
   expect(client.all('news')).toEqual([1]);
+});
+
+test('nothing is done as long as what it is to come after is pending', async () => {
+  const { client } = await hub.connect({ id: 'alice' });
+  const [before, entry] = [await written(), await written()];
+  const deed = { entry, acts: [emit(2)] };
+  const after = { ...consumer, after: before };
+  await expect(ledger.settle([deed], after)).rejects.toBeInstanceOf(OutOfTurn);
+  expect((await redis.xpending(STREAM, 'streamgate'))[0]).toBe(2);
+  // Both under way: in the order in which they were asked for.
+  await Promise.all([
+    ledger.settle([{ entry: before, acts: [emit(1)] }], consumer),
+    ledger.settle([deed], after),
+  ]);
+  await eventually(
+    () => client.all('news'),
+    (news) => news.length === 2,
+  );
+  expect(client.all('news')).toEqual([1, 2]);
 });
 
 test('a receipt is written with what it tells of, also when the answer is lost', async () => {

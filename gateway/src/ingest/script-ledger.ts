@@ -9,6 +9,7 @@ import type { Consumer, Deed, Ledger, Verdict } from './ledger.js';
 /** Where acting and recording are one call: whatever dies, a command is executed exactly once. */
 export class ScriptLedger implements Ledger {
   readonly writesReceipts = true;
+  readonly chains = true;
   private readonly keys: ReturnType<typeof ingestKeys>;
   private readonly lua: string;
 

@@ -28,8 +28,8 @@ export interface Place {
   readonly largest: number;
 }
 
-/** Entries of one read; as many as the mailbox takes in one call. */
-export const BATCH = 64;
+/** Entries of one read. */
+const READ_MAX = 256;
 /** Bytes after which a read has enough: with the last entry they are to arrive in the time of one call. */
 export const BATCH_BYTES = 256 * 1024;
 /** A connection that is not there after so long is given up for a new one, in ms. */
@@ -37,7 +37,8 @@ const CONNECT_MS = 2000;
 /** How long Redis holds a connection on which nothing comes. */
 const BLOCK_MS = 1000;
 
-type RawEntry = [id: string, fields: string[], isTooLarge?: 1];
+/** No fields: Redis writes an empty list as `{}`. */
+type RawEntry = [id: string, fields: string[] | Record<string, never>, isTooLarge?: 1];
 
 /**
  * Reads a partition on a connection of its own. Every read checks the lease in the same step, so that
@@ -73,35 +74,30 @@ export class PartitionReader {
     const { stream, group, consumer, leaseKey, historyKey, base, largest } = this.place;
     let from = '0-0';
     do {
-      const args = [base, this.epoch, group, consumer, from, BATCH, BATCH_BYTES, largest];
+      const args = [base, this.epoch, group, consumer, from, READ_MAX, BATCH_BYTES, largest];
       const answer = await this.run('claim', [leaseKey, stream, historyKey], args);
-      const [history, next, entries, deleted] = answer as [string, string, RawEntry[], string[]];
-      yield { history, entries: entries.map(entryOf), deleted: deleted.length };
+      const [history, next, entries, deleted] = answer as [string, string, string, string[]];
+      yield { history, entries: entriesIn(entries), deleted: deleted.length };
       from = next;
     } while (from !== '0-0');
   }
 
   /**
-   * What nobody was given yet, at once.
+   * What nobody was given yet.
+   * @param last waits until there is something behind this entry, a second at most; absent: at once
    * @returns `last`: when there is nothing, the last entry that there ever was
    * @throws GatewayError as `begin`; after `backplane_unavailable` begin anew
    */
-  async read(): Promise<{ history: string; entries: Entry[]; last: string }> {
+  async read(last?: string): Promise<{ history: string; entries: Entry[]; last: string }> {
     const { stream, group, consumer, leaseKey, historyKey, largest } = this.place;
-    const args = [this.consumer.token, group, consumer, BATCH, BATCH_BYTES, largest];
-    const answer = await this.run('read', [leaseKey, stream, historyKey], args);
-    if (answer === 'no group') throw unavailable(new LinkFault('failed', 'no group'));
-    const [history, entries, last] = answer as [string, RawEntry[], string];
-    return { history, entries: entries.map(entryOf), last };
-  }
-
-  /** Resolves when there is an entry behind this one, or after a while. */
-  async ring(last: string): Promise<void> {
-    const { stream } = this.place;
-    await this.limited(
-      BLOCK_MS,
-      this.redis.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', stream, last),
-    );
+    const args = [this.consumer.token, group, consumer, READ_MAX, BATCH_BYTES, largest];
+    // Redis comes to what is behind a call that waits when the bell has rung: asked at once, nothing is lost.
+    const bell = last === undefined ? undefined : this.ring(last);
+    const answer = this.run('read', [leaseKey, stream, historyKey], args, bell ? BLOCK_MS : 0);
+    const [said] = await Promise.all([answer, bell]);
+    if (said === 'no group') throw unavailable(new LinkFault('failed', 'no group'));
+    const [history, entries, end] = said as [string, string, string];
+    return { history, entries: entriesIn(entries), last: end };
   }
 
   /** @throws GatewayError `lease_lost`, `backplane_unavailable` */
@@ -109,8 +105,9 @@ export class PartitionReader {
     script: PartitionScript,
     keys: readonly string[],
     args: readonly (string | number)[],
+    extraMs = 0,
   ): Promise<unknown> {
-    const answer = await this.limited(0, runScript(this.redis, script, keys, args));
+    const answer = await this.limited(extraMs, runScript(this.redis, script, keys, args));
     if (answer === 'lost') throw new GatewayError('lease_lost');
     return answer;
   }
@@ -119,6 +116,15 @@ export class PartitionReader {
   close(): void {
     this.isClosed = true;
     this.redis.disconnect();
+  }
+
+  /** Resolves when there is an entry behind this one, or after a while. */
+  private async ring(last: string): Promise<void> {
+    const { stream } = this.place;
+    await this.limited(
+      BLOCK_MS,
+      this.redis.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', stream, last),
+    );
   }
 
   private connected(): Redis {
@@ -166,8 +172,12 @@ export class PartitionReader {
   }
 }
 
-function entryOf([id, fields, isTooLarge]: RawEntry): Entry {
-  return { id, fields, isTooLarge: isTooLarge === 1 };
+function entriesIn(json: string): Entry[] {
+  return (JSON.parse(json) as RawEntry[]).map(([id, fields, isTooLarge]) => ({
+    id,
+    fields: Array.isArray(fields) ? fields : [],
+    isTooLarge: isTooLarge === 1,
+  }));
 }
 
 function unavailable(cause: LinkFault): GatewayError {

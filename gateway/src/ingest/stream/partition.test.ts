@@ -9,6 +9,7 @@ import { redisOptions } from '../../backplane/redis-options.js';
 import { log } from '../../ops/log.js';
 import { metrics } from '../../ops/metrics.js';
 import type { Executor } from '../execute.js';
+import { OutOfTurn } from '../ledger.js';
 import { Receipts } from '../receipts.js';
 import { DeadLetters } from './dead-letters.js';
 import { KeyMoves } from './key-moves.js';
@@ -57,6 +58,7 @@ function execute(
   isUp = () => true,
   caughtUp = async () => undefined as void,
   deadBytes?: number,
+  chains = false,
 ): Partition {
   const reader = new PartitionReader(
     connect,
@@ -75,7 +77,7 @@ function execute(
     reader,
     moves: new KeyMoves(0, async () => []),
     dead: new DeadLetters(reader, DEAD, 'node', deadBytes),
-    executor: { executeAll },
+    executor: { executeAll, chains },
     receipts: new Receipts(link, 'streamgate', 'node'),
     commandMaxBytes: 10_000,
     isUp,
@@ -190,6 +192,40 @@ test('an answer that is lost on the way leaves nothing lying', async () => {
   await write(2);
   await vi.waitUntil(() => done.length === 5);
   expect(done).toEqual([0, 1, 2, 0, 1]);
+});
+
+test('several batches are under way, and none overtakes one that fails', async () => {
+  await write(64);
+  // Of this batch nothing comes to the ledger, which could tell that it is not its turn.
+  for (let n = 0; n < 64; n++) await redis.xadd(STREAM, '*', 'to', 'user:1', 'colour', 'red');
+  await write(100);
+  const done: unknown[] = [];
+  let under = 0;
+  let most = 0;
+  let tries = 0;
+  const chaining: Executor['executeAll'] = async (...args) => {
+    const first = tries++ === 0;
+    const { after } = args[2]!;
+    under++;
+    most = Math.max(most, under);
+    try {
+      if (first) await vi.waitUntil(() => most > 1);
+      if (first) throw new GatewayError('backplane_unavailable');
+      const waits = after && (await redis.xpending(STREAM, 'streamgate', after, after, 1));
+      if (waits && waits.length > 0) throw new OutOfTurn();
+      const outcomes = await acknowledge(...args);
+      done.push(...numbers(args[0]));
+      return outcomes;
+    } finally {
+      under--;
+    }
+  };
+  const always = () => true;
+  execute(chaining, always, async () => undefined, undefined, true);
+  await vi.waitUntil(() => done.length === 164, 5000);
+  expect(done).toEqual([...Array(64).keys(), ...Array(100).keys()]);
+  await eventually(pending, (count) => count === 0);
+  expect(await redis.xlen(DEAD)).toBe(64);
 });
 
 test('who has lost the lease reads nothing, executes nothing, and ends', async () => {

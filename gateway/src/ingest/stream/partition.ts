@@ -5,16 +5,18 @@ import { backoff } from '../../backplane/redis-options.js';
 import { log, repeated } from '../../ops/log.js';
 import { metrics } from '../../ops/metrics.js';
 import type { Executor } from '../execute.js';
+import { OutOfTurn } from '../ledger.js';
 import type { Receipts } from '../receipts.js';
+import { Chain, type Link } from './chain.js';
 import type { Burial, DeadLetters } from './dead-letters.js';
 import type { KeyMoves } from './key-moves.js';
-import { BATCH, BATCH_BYTES, type Entry, type PartitionReader } from './partition-reader.js';
+import { BATCH_BYTES, type Entry, type PartitionReader } from './partition-reader.js';
 
 export interface PartitionParts {
   readonly reader: PartitionReader;
   readonly moves: KeyMoves;
   readonly dead: DeadLetters;
-  readonly executor: Pick<Executor, 'executeAll'>;
+  readonly executor: Pick<Executor, 'executeAll' | 'chains'>;
   readonly receipts: Receipts;
   readonly commandMaxBytes: number;
   /** Whether other nodes can be reached: a failure meanwhile is nobody's fault. */
@@ -25,6 +27,10 @@ export interface PartitionParts {
   readonly clockAhead: () => number;
 }
 
+/** Entries of one call; as many as the mailbox takes. */
+const BATCH = 64;
+/** Calls under way, where the ledger keeps their order. */
+const CALLS = 6;
 /** An entry that failed so often while all was well is given up. */
 const ATTEMPTS_MAX = 8;
 /** Batches after which the door waits for this node's own delivery of those before. */
@@ -49,7 +55,10 @@ export class Partition {
   private readonly attempts = new Map<string, number>();
   /** Entries that are executed one by one, to find out which it is that fails. */
   private singly = 0;
-  private batches = 0;
+  /** Batches that were begun, and that were done. */
+  private begun = 0;
+  private done = 0;
+  private readonly chain = new Chain(BATCH_BYTES);
   private pace = Promise.resolve();
 
   /** @param before it begins when this has resolved */
@@ -83,14 +92,17 @@ export class Partition {
 
   private async run(): Promise<void> {
     for (let failures = 0; !this.isStopping;) {
-      const executed = this.batches;
+      const { done } = this;
       try {
         await this.consume();
+        await this.chain.end();
       } catch (thrown) {
+        // A call that is still under way belongs to the lease of before.
+        await this.chain.clear();
         const error = toGatewayError(thrown);
         if (error.code === 'lease_lost') break;
         this.complain(error);
-        failures = this.batches > executed ? 1 : failures + 1;
+        failures = this.done > done ? 1 : failures + 1;
         await this.wait(backoff(failures));
       }
     }
@@ -124,41 +136,48 @@ export class Partition {
       if (this.isStopping) return;
       await this.execute(entries);
     }
-    // The next batch is read while one is executed.
+    // What is next is read while this is executed.
     let ahead = this.readAhead();
-    while (!this.isStopping) {
+    for (;;) {
+      await this.wait(undefined, ahead);
+      if (this.isStopping) return;
       const { history, entries, last } = await ahead;
       this.moved();
       moves.learn(history);
-      if (entries.length === 0) await this.wait(undefined, reader.ring(last));
-      ahead = this.readAhead();
+      // Who waits for the bell holds up what else is asked on its connection: burials.
+      if (entries.length === 0) await this.chain.end();
+      ahead = this.readAhead(entries.length === 0 ? last : undefined);
       await this.execute(entries);
     }
   }
 
-  private readAhead(): ReturnType<PartitionReader['read']> {
-    const ahead = this.parts.reader.read();
+  /** @param last nothing was there: what comes behind this entry is waited for */
+  private readAhead(last?: string): ReturnType<PartitionReader['read']> {
+    const ahead = this.parts.reader.read(last);
     // It is waited for when its turn comes, which a failure before it may prevent.
     ahead.catch(() => undefined);
     return ahead;
   }
 
   private async execute(entries: readonly Entry[]): Promise<void> {
+    const { moves, executor, caughtUp } = this.parts;
     let rest = entries;
     while (rest.length > 0 && !this.isStopping) {
-      const ready = await this.parts.moves.ready(rest.slice(0, this.singly > 0 ? 1 : BATCH));
+      const isSingly = this.singly > 0;
+      const ready = await moves.ready(rest.slice(0, isSingly ? 1 : BATCH));
       this.moved();
       if (ready === 0) {
         await this.wait(LOOK_MS);
         continue;
       }
-      const part = withinBytes(rest.slice(0, ready));
-      await this.settle(part);
+      const { part, bytes } = withinBytes(rest.slice(0, ready));
+      const most = executor.chains && !isSingly ? CALLS : 1;
+      const batch = { last: part.at(-1)!.id, bytes };
+      await this.chain.put(batch, most, (before) => this.settle(part, before));
       rest = rest.slice(part.length);
-      this.batches++;
-      if (this.batches % PACE > 0) continue;
+      if (++this.begun % PACE > 0) continue;
       await this.wait(PACE_MS, this.pace);
-      this.pace = this.parts.caughtUp();
+      this.pace = caughtUp();
     }
   }
 
@@ -167,16 +186,17 @@ export class Partition {
   }
 
   /** Resolves after so many ms, when the promise does, or when it is to stop. */
-  private async wait(ms: number | undefined, promise?: Promise<void>): Promise<void> {
+  private async wait(ms: number | undefined, promise?: Promise<unknown>): Promise<void> {
     const { promise: over, resolve, reject } = Promise.withResolvers<void>();
     this.wake = resolve;
     const timer = ms === undefined ? undefined : setTimeout(resolve, ms);
-    promise?.then(resolve, reject);
+    promise?.then(() => resolve(), reject);
     if (this.isStopping) resolve();
     await over.finally(() => clearTimeout(timer));
   }
 
-  private async settle(entries: readonly Entry[]): Promise<void> {
+  /** @param before is done first; still under way, unless absent */
+  private async settle(entries: readonly Entry[], before: Link | undefined): Promise<void> {
     const refused: Burial[] = [];
     // A call that never gets an answer makes Redis count as away by itself.
     const wasUp = this.parts.isUp();
@@ -193,7 +213,7 @@ export class Partition {
     await this.tellRefused(refused);
     const given: Burial[] = [];
     const passing: GatewayError[] = [];
-    const outcomes = await this.executeAll(commands, wasUp);
+    const outcomes = await this.executeInTurn(commands, wasUp, before);
     for (const [index, { entry }] of commands.entries()) {
       const error = outcomes[index];
       if (!(error instanceof GatewayError)) this.attempts.delete(entry.id);
@@ -208,12 +228,34 @@ export class Partition {
     this.moved();
     if (passing[0]) throw passing[0];
     this.singly = Math.max(0, this.singly - entries.length);
+    this.done++;
+  }
+
+  /**
+   * Asks at once: the ledger refuses what comes too early. Nothing is held against an entry, nor is one
+   * buried, as long as one before it may have failed.
+   */
+  private async executeInTurn(
+    commands: readonly { entry: Entry; input: CommandInput }[],
+    wasUp: boolean,
+    before: Link | undefined,
+  ): Promise<readonly unknown[]> {
+    try {
+      const outcomes = await this.executeAll(commands, wasUp, before?.last);
+      await before?.done;
+      return outcomes;
+    } catch (error) {
+      if (!before || !(error instanceof OutOfTurn)) throw error;
+      await before.done;
+      return this.executeAll(commands, wasUp, undefined);
+    }
   }
 
   /** A failure of several entries at once says nothing of any: they are tried one by one then. */
   private async executeAll(
     commands: readonly { entry: Entry; input: CommandInput }[],
     wasUp: boolean,
+    after: string | undefined,
   ): Promise<readonly unknown[]> {
     if (commands.length === 0) return [];
     const { executor, reader, clockAhead } = this.parts;
@@ -223,10 +265,11 @@ export class Partition {
       writtenAt: Number.parseInt(id, 10) - clockAhead(),
     }));
     try {
-      return await executor.executeAll(items, { door: 'stream' }, reader.consumer);
+      const consumer = { ...reader.consumer, ...(after !== undefined && { after }) };
+      return await executor.executeAll(items, { door: 'stream' }, consumer);
     } catch (thrown) {
       const error = toGatewayError(thrown);
-      if (error.code === 'lease_lost') throw error;
+      if (error.code === 'lease_lost' || error instanceof OutOfTurn) throw error;
       // Alone it is told as an outcome of its own.
       if (commands.length === 1) return [error];
       if (wasUp) this.singly = commands.length;
@@ -261,11 +304,13 @@ function gaveUp(entry: Entry, cause: GatewayError): Burial {
 }
 
 /** The first entries, as many as go in one call; one at least. */
-function withinBytes(entries: readonly Entry[]): readonly Entry[] {
+function withinBytes(entries: readonly Entry[]): { part: readonly Entry[]; bytes: number } {
   let bytes = 0;
   for (const [index, { fields }] of entries.entries()) {
-    for (const text of fields) bytes += text.length;
-    if (index > 0 && bytes > BATCH_BYTES) return entries.slice(0, index);
+    let size = 0;
+    for (const text of fields) size += text.length;
+    if (index > 0 && bytes + size > BATCH_BYTES) return { part: entries.slice(0, index), bytes };
+    bytes += size;
   }
-  return entries;
+  return { part: entries, bytes };
 }

@@ -56,7 +56,7 @@ async function startDoor(
       health: () => ({ up: true }),
       caughtUp: async () => undefined,
     } as unknown as Backplane,
-    executor: { executeAll },
+    executor: { executeAll, chains: false },
     receipts: new Receipts(link, 'streamgate', node),
     link,
     connect: (purpose) => new Redis(redisOptions(url, purpose)),

@@ -23,7 +23,7 @@ export interface StreamDoorParts {
     'redisPrefix' | 'redisTimeoutMs' | 'streamPartitions' | 'commandMaxBytes'
   >;
   readonly backplane: Backplane;
-  readonly executor: Pick<Executor, 'executeAll'>;
+  readonly executor: Pick<Executor, 'executeAll' | 'chains'>;
   readonly receipts: Receipts;
   readonly link: RedisLink;
   readonly connect: RedisConnect;
