@@ -4,6 +4,7 @@ import { Load } from './load/driver.js';
 import type { Row, Run } from './measure.js';
 import { report, table } from './report.js';
 import { acks } from './scenarios/acks.js';
+import { chat } from './scenarios/chat.js';
 import { connects } from './scenarios/connects.js';
 import { door } from './scenarios/door.js';
 import { fanOut } from './scenarios/fan-out.js';
@@ -17,6 +18,7 @@ const scenarios: Record<string, (run: Run) => Promise<Row[]>> = {
   'fan-out': fanOut,
   unicast,
   door,
+  chat,
 };
 
 const help = `Measures the gateway against a stock Nest + Socket.IO gateway, interleaved, and prints medians.

@@ -11,7 +11,10 @@ const bareProgram = new URL('bare/main.js', import.meta.url);
 const unlimited = '1000000';
 
 /** Ours as it is by default, its log included. One machine is many users here, so limits are raised. */
-export function startOurs(redisUrl?: string): Promise<Server> {
+export function startOurs(
+  redisUrl?: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Server> {
   return Server.start(oursProgram, {
     STREAMGATE_JWT_SECRET: secret,
     STREAMGATE_HOST: '127.0.0.1',
@@ -26,6 +29,7 @@ export function startOurs(redisUrl?: string): Promise<Server> {
     // The stock gateway tells nobody who comes and goes.
     STREAMGATE_ANNOUNCE_MAX_USERS: '0',
     ...(redisUrl ? { STREAMGATE_REDIS_URL: redisUrl } : {}),
+    ...env,
   });
 }
 

@@ -1,8 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { Answer, Request } from './load.js';
-import type { Operations } from './operations.js';
+import type { Answer, Operations, Request } from './load.js';
 
 type Result<O extends keyof Operations> = Awaited<ReturnType<Operations[O]>>;
 

@@ -1,6 +1,10 @@
-import { type Operations, operations } from './operations.js';
+import { chatOperations } from './chat.js';
+import { operations } from './operations.js';
 
 /** The load process: carries out one operation at a time, asked for over IPC by `driver.ts`. */
+
+const all = { ...operations, ...chatOperations };
+export type Operations = typeof all;
 
 export interface Request {
   operation: keyof Operations;
@@ -29,7 +33,7 @@ async function run(operation: keyof Operations, argument: unknown): Promise<Answ
     return { millis: performance.now() - started, cpuMicros: user + system };
   };
   try {
-    const value = await (operations[operation] as (argument: unknown) => unknown)(argument);
+    const value = await (all[operation] as (argument: unknown) => unknown)(argument);
     return { value, ...spent() };
   } catch (error) {
     return { error: (error as Error).message, ...spent() };

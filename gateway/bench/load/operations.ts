@@ -1,4 +1,5 @@
 import { SignJWT } from 'jose';
+import { addGroup, bounded, isAck, lost, refused, removeGroup, sessions } from './sessions.js';
 import { type Listener, WireClient } from './wire-client.js';
 
 /** What the load process can be asked to do. All times in milliseconds unless the name says else. */
@@ -7,6 +8,8 @@ export interface Open {
   url: string;
   users: string[];
   secret: string;
+  /** `/` unless given. */
+  namespace?: '/' | '/chat';
 }
 
 export interface Pace {
@@ -26,10 +29,7 @@ export interface Latency {
 const CONCURRENCY = 50;
 const ignore: Listener = () => undefined;
 
-let nextGroup = 1;
-const groups = new Map<number, WireClient[]>();
 const tokens = new Map<string, string>();
-let fail: (error: Error) => void = () => undefined;
 
 export const operations = {
   /** Signs the tokens beforehand, so that opening costs no signatures. */
@@ -48,7 +48,7 @@ export const operations = {
   },
 
   /** One session for each user; resolves when all have their `connected` event. */
-  async open({ url, users, secret }: Open): Promise<{ group: number }> {
+  async open({ url, users, secret, namespace = '/' }: Open): Promise<{ group: number }> {
     const missing = users.filter((user) => !tokens.has(user));
     await operations.sign({ users: missing, secret });
     const target = new URL(url);
@@ -59,33 +59,29 @@ export const operations = {
         const user = users[clients.length];
         if (user === undefined) return;
         const greeted: Listener = (packet, client) => {
-          if (packet.toString('latin1', 0, 12) === '4{"message":') reject(refused(packet));
+          if (packet[0] === 0x34) reject(refused(packet));
           if (!packet.includes('"connected"')) return;
           client.onPacket = ignore;
           if (++connected === users.length) resolve();
           else openNext();
         };
         const token = tokens.get(user)!;
-        clients.push(new WireClient(target, { token }, greeted, (error) => fail(error)));
+        clients.push(new WireClient(target, { token }, greeted, lost, namespace));
       };
-      fail = reject;
       for (let index = 0; index < CONCURRENCY; index++) openNext();
     });
-    const group = nextGroup++;
-    groups.set(group, clients);
-    return { group };
+    return { group: addGroup(clients) };
   },
 
   close({ group }: { group: number }): void {
     for (const client of sessions(group)) client.end();
-    groups.delete(group);
+    removeGroup(group);
   },
 
   /** Every session joins the room; resolves when all have their ack. */
   async join({ group, room }: { group: number; room: string }): Promise<void> {
     const clients = sessions(group);
-    await bounded((resolve, reject) => {
-      fail = reject;
+    await bounded((resolve) => {
       let joined = 0;
       for (const client of clients) {
         client.onPacket = (packet) => {
@@ -101,7 +97,6 @@ export const operations = {
   async acks({ group, event, pace }: { group: number; event: string; pace: Pace }): Promise<void> {
     const clients = sessions(group);
     await bounded((resolve, reject) => {
-      fail = reject;
       let sent = 0;
       let answered = 0;
       const next = (client: WireClient) => {
@@ -127,8 +122,7 @@ export const operations = {
     const speaker = clients[0]!;
     const message = `20["room-message",${JSON.stringify({ room, message: 'm'.repeat(100) })}]`;
     const expected = pace.count * clients.length;
-    await bounded((resolve, reject) => {
-      fail = reject;
+    await bounded((resolve) => {
       let sent = 0;
       let heard = 0;
       const speak = () => {
@@ -171,7 +165,6 @@ export const operations = {
     const micros: number[] = [];
     let timer: NodeJS.Timeout | undefined;
     await bounded((resolve, reject) => {
-      fail = reject;
       let sent = 0;
       const send = (index: number) => {
         if (sent === pace.count) return;
@@ -211,8 +204,7 @@ export const operations = {
     const clients = sessions(group);
     const micros: number[] = [];
     let missing = count;
-    const all = bounded((resolve, reject) => {
-      fail = reject;
+    const all = bounded((resolve) => {
       for (const client of clients)
         client.onPacket = (packet) => {
           if (packet.toString('latin1', 0, 8) !== '2["bench') return;
@@ -245,26 +237,5 @@ function latency(micros: number[]): Latency {
   };
 }
 
-export type Operations = typeof operations;
-
-function sessions(group: number): WireClient[] {
-  const clients = groups.get(group);
-  if (!clients) throw new Error(`no group ${group}`);
-  return clients;
-}
-
-const isAck = (packet: Buffer) => packet[0] === 0x33;
-const refused = (packet: Buffer) => new Error(`the server refused: ${packet.toString()}`);
 const now = () => Math.round(performance.now() * 1000);
 const wallNow = () => Math.round((performance.timeOrigin + performance.now()) * 1000);
-
-/** A promise that gives up after two minutes: a lost message must not hang the bench. */
-function bounded(
-  run: (resolve: () => void, reject: (error: Error) => void) => void,
-): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  return new Promise<void>((resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('nothing more came for two minutes')), 120_000);
-    run(resolve, reject);
-  }).finally(() => clearTimeout(timer));
-}

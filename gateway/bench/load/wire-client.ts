@@ -41,7 +41,7 @@ export class WireClient {
   /** In place of `onPacket`, and cheaper: how many packets have come, all of one read together. */
   onCount: ((packets: number) => void) | undefined;
   private readonly socket: Socket;
-  private readonly auth: object;
+  private readonly connect: string;
   private readonly failed: (error: Error) => void;
   private rest: Buffer | undefined;
   private upgraded = false;
@@ -50,8 +50,14 @@ export class WireClient {
    * @param auth what the server is told at connect, such as `{token}`
    * @param failed called once when the connection ends, unless it was ended by `end`
    */
-  constructor(url: URL, auth: object, onPacket: Listener, failed: (error: Error) => void) {
-    this.auth = auth;
+  constructor(
+    url: URL,
+    auth: object,
+    onPacket: Listener,
+    failed: (error: Error) => void,
+    namespace = '/',
+  ) {
+    this.connect = `0${namespace === '/' ? '' : `${namespace},`}${JSON.stringify(auth)}`;
     this.onPacket = onPacket;
     this.failed = failed;
     this.socket = connect({
@@ -131,7 +137,7 @@ export class WireClient {
 
   private control(type: number | undefined): void {
     if (type === PING) this.socket.write(frame('3'));
-    else if (type === OPEN) this.send(`0${JSON.stringify(this.auth)}`);
+    else if (type === OPEN) this.send(this.connect);
   }
 }
 
