@@ -8,12 +8,14 @@ import { join } from 'node:path';
 import { renderConfigTable } from '../gateway/dist/config-docs.js';
 import { openApiDocument } from '../gateway/dist/ingest/http/openapi.js';
 import { renderMatrix } from './matrix.ts';
+import { renderMetrics } from './metrics.ts';
 import { renderAsyncApi } from './reference/asyncapi.ts';
 import { PAGES } from './reference/pages.ts';
 
 const targets: Record<string, () => string | Promise<string>> = {
   'docs/configuration.md': renderConfigTable,
   'docs/contract-matrix.md': renderMatrix,
+  'docs/metrics.md': renderMetrics,
   'docs/openapi.json': () => `${JSON.stringify(openApiDocument(), null, 2)}\n`,
   'docs/reference/asyncapi.json': renderAsyncApi,
   ...Object.fromEntries(

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type INestApplication, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -5,10 +7,12 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule, createParts } from './app.module.js';
 import { StoreConfigError } from './chat/store/chat-store.js';
 import { type Config, ConfigError, readConfig } from './config.js';
+import { printable } from './config-print.js';
 import { createEdge } from './edge/edge.js';
 import { configureHttp } from './ingest/http/http-door.js';
 import { log } from './ops/log.js';
 import { startManagement } from './ops/management.js';
+import { metrics } from './ops/metrics.js';
 import { installSignals } from './ops/shutdown.js';
 
 /** Where a started node answers. */
@@ -17,6 +21,10 @@ export interface Started {
   readonly url: string;
   readonly managementUrl: string;
 }
+
+const { version } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as { version: string };
 
 /** Only what goes wrong inside Nest: the node says itself what it does. */
 const nestLogger: LoggerService = {
@@ -35,6 +43,10 @@ const nestLogger: LoggerService = {
 export async function start(): Promise<Started> {
   const config = readConfig();
   log.level = config.logLevel;
+  const hash = createHash('sha256')
+    .update(JSON.stringify(printable(config)))
+    .digest('hex');
+  metrics.buildInfo.read(() => [[version, hash.slice(0, 12), 1]]);
   const parts = createParts(config);
   const { backplane, chatParts, doors, inbox, serviceRedis, tokens, typing } = parts;
   const app = await NestFactory.create<NestExpressApplication>(AppModule.of(parts), {

@@ -138,8 +138,10 @@ export class TestNode {
    */
   async metric(series: string): Promise<number> {
     const text = await (await fetch(`${this.managementUrl}/metrics`)).text();
-    const line = text.split('\n').find((each) => each.startsWith(`${series} `));
-    return line ? Number(line.slice(series.length + 1)) : 0;
+    const lines = text.split('\n');
+    const wanted = lines.filter((line) => line.startsWith(`${series} `));
+    const all = wanted.length > 0 ? wanted : lines.filter((line) => line.startsWith(`${series}{`));
+    return all.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
   }
 
   private wake(): void {

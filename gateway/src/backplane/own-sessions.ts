@@ -1,5 +1,6 @@
 import { type ErrorCode, GatewayError } from '@streamgate/protocol/errors';
 import type { User } from '@streamgate/protocol/principal';
+import { metrics } from '../ops/metrics.js';
 import type { RedisLink } from './redis-link.js';
 import type { RunScript } from './registry-scripts.js';
 import type { Arrival, Departure, RegistryListener, SessionRecord } from './registry.js';
@@ -129,6 +130,8 @@ export class OwnSessions {
       const missing = [...this.sessions].filter(
         ([key, own]) => !own.arriving && (own.stale || !registered.has(key)),
       );
+      metrics.registryRepairs.add('ghost', extra.length);
+      metrics.registryRepairs.add('missing', missing.length);
       for (const step of steps(extra)) await Promise.all(step.map((entry) => this.depart(entry)));
       for (const step of steps(missing))
         await Promise.all(step.map(([key, own]) => this.registerAgain(key, own, swept)));

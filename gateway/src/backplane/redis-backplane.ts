@@ -61,8 +61,10 @@ export abstract class RedisBackplane<A extends Adapter> implements Backplane {
   }
 
   async publish(publication: Publication): Promise<string | undefined> {
+    const began = performance.now();
     try {
       const id = await this.send(publication);
+      metrics.publishSeconds.observe((performance.now() - began) / 1000);
       metrics.publishes.add('done');
       return id;
     } catch (error) {

@@ -36,6 +36,7 @@ export class RedisLink {
     reason: 'not connected yet',
     warnings: [],
   };
+  private readonly roundTrips: { observe(seconds: number): void };
   private readonly companions: Redis[] = [];
   private readonly preparations: ((redis: Redis) => Promise<void>)[] = [];
   private readonly listeners: ((health: BackplaneHealth) => void)[] = [];
@@ -59,6 +60,7 @@ export class RedisLink {
     private readonly connection = 'backplane',
   ) {
     this.redis = connect('command');
+    this.roundTrips = metrics.redisSeconds.of(connection);
     this.accompany(this.redis);
   }
 
@@ -126,18 +128,24 @@ export class RedisLink {
    * @throws GatewayError `backplane_unavailable`, with a `LinkFault` as its cause
    */
   async call<T>(run: (redis: Redis) => Promise<T>, late?: (answer: T) => void): Promise<T> {
-    if (!this.current.up) throw unavailable(new LinkFault('unavailable', 'Redis is away'));
+    if (!this.current.up) {
+      metrics.redisFaults.add(this.connection, 'unavailable');
+      throw unavailable(new LinkFault('unavailable', 'Redis is away'));
+    }
     try {
       return await this.limited(run, late);
     } catch (thrown) {
       const fault = this.faultOf(thrown);
+      metrics.redisFaults.add(this.connection, fault.outcome);
       if (fault.outcome === 'timeout') this.setAway(fault.message);
       throw unavailable(fault);
     }
   }
 
   private async limited<T>(run: (redis: Redis) => Promise<T>, late?: (answer: T) => void) {
+    const asked = performance.now();
     const answer = await within(this.timeoutMs, run(this.redis), late);
+    this.roundTrips.observe((performance.now() - asked) / 1000);
     this.answeredAt = Date.now();
     return answer;
   }

@@ -93,7 +93,7 @@ export function installAdmission(engine: Engine, parts: AdmissionParts): void {
       paidUntil = paidAfter;
       return next();
     }
-    metrics.connects.add(code);
+    metrics.connects.add('refused', code);
     refusals.refused(code, address);
     refuse(request, response, new GatewayError(code));
   });

@@ -144,9 +144,9 @@ export class Connect {
     const connection = connectionOf(client);
     const socket = new Socket(namespace, client, auth);
     this.refusals.set(socket, error);
-    if (connection.readyState !== 'open') metrics.connects.add('aborted');
+    if (connection.readyState !== 'open') metrics.connects.add('refused', 'aborted');
     else {
-      metrics.connects.add(error.code);
+      metrics.connects.add('refused', error.code);
       if (error.code === 'internal') log.error({ err: error.cause }, 'a connect failed');
       else
         log.info(
@@ -248,6 +248,7 @@ export class Connect {
       const kept = rooms.keep(principal, lost.rooms, held);
       const missed = await backplane.missed(namespace, lost, auth.offset as string, kept);
       metrics.recoveries.add(missed ? 'recovered' : 'too_old');
+      metrics.recoveredEvents.add('', missed?.length ?? 0);
       if (missed) return { id, pid: auth.pid as string, rooms: kept, missed, recovered: true };
     }
     return {

@@ -16,20 +16,21 @@ const UNKNOWN_EVENTS_TOLD = 16;
  * becomes an error of the catalogue, and nothing that the client sent is echoed in it.
  */
 export function dispatch(handlers: Handlers, session: SessionSocket, packet: Packet): void {
-  metrics.eventsIn.add();
   const [name, payload] = eventOf(packet);
   const handler = handlers.get(name);
   if (!handler) return refuseUnknown(session, packet, name);
+  handler.events.value += 1;
+  const began = performance.now();
   try {
     const parsed = handler.payload.safeParse(payload);
     if (!parsed.success) throw invalidPayload(parsed.error.issues);
     const result = handler.handle(session, parsed.data);
     if (result instanceof Promise)
       result.then(
-        (data) => answer(session, packet, handler, data),
+        (data) => answer(session, packet, handler, data, began),
         (thrown: unknown) => refuse(handlers, session, packet, thrown),
       );
-    else answer(session, packet, handler, result);
+    else answer(session, packet, handler, result, began);
   } catch (thrown) {
     refuse(handlers, session, packet, thrown);
   }
@@ -44,10 +45,12 @@ function eventOf({ data }: Packet): [name: string, payload: unknown] {
 function answer(
   session: SessionSocket,
   packet: Packet,
-  { reply }: Pick<Handler, 'reply'>,
+  { reply, seconds }: Handler,
   data: unknown,
+  began: number,
 ): void {
   const { id } = packet;
+  seconds.observe((performance.now() - began) / 1000);
   writeTogether(session.client, () => {
     if (reply !== undefined) session.send(reply as SentEventName, data as never);
     if (id !== undefined) session.acknowledge(id, { data: data ?? null });
@@ -95,6 +98,7 @@ function fieldOf(payload: unknown, name: string): unknown {
 
 function refuseUnknown(session: SessionSocket, packet: Packet, name: string): void {
   const error = new GatewayError('unknown_event');
+  metrics.eventsIn.add('other');
   metrics.eventErrors.add(error.code);
   if (packet.id !== undefined) session.acknowledge(packet.id, { error: error.toBody() });
   session.unknownEvents ??= new Set();

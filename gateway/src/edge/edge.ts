@@ -18,6 +18,7 @@ import { slimRequests } from './slim-request.js';
 import { watchSlowConsumers } from './slow-consumer.js';
 import { SocketAdapter } from './socket-adapter.js';
 import type { Connection } from './socket-io-internals.js';
+import { Traffic } from './traffic.js';
 import { corkFlushes } from './write-together.js';
 
 /** What the edge needs of the node; it makes the rest of `SessionsParts` itself. */
@@ -69,7 +70,11 @@ export function createEdge(app: INestApplication, parts: EdgeParts): Edge {
   app.useWebSocketAdapter(
     new SocketAdapter(app, { options: serverOptions(config, backplane), created }),
   );
-  metrics.sessions.read(() => sessions.count);
+  const traffic = new Traffic(app.getHttpServer());
+  metrics.sessions.read(() => sessionsOf(server));
+  metrics.sessionsMax.read(() => config.maxSessions);
+  metrics.handshakes.read(() => sessions.opening);
+  metrics.traffic.read(() => Object.entries(traffic.read()));
   return { drain, close: () => sessions.close() };
 }
 
@@ -94,6 +99,20 @@ function noticeDrain(server: Server | undefined, withinMs: number): void {
   for (const namespace of ['/', '/chat'])
     for (const socket of server?.of(namespace).sockets.values() ?? [])
       if (socket instanceof SessionSocket) socket.send('draining', { withinMs });
+}
+
+/** Sessions of this node by namespace and transport. */
+function sessionsOf(server: Server | undefined): [string, string, number][] {
+  return ['/', '/chat'].flatMap((namespace) => {
+    const transports = { websocket: 0, polling: 0 };
+    for (const { conn } of server?.of(namespace).sockets.values() ?? [])
+      transports[conn.transport.name as keyof typeof transports] += 1;
+    return Object.entries(transports).map(([transport, sessions]): [string, string, number] => [
+      namespace,
+      transport,
+      sessions,
+    ]);
+  });
 }
 
 /** The open Engine.IO connections, whose map socket.io keeps to itself. */

@@ -19,6 +19,13 @@ export class Entrants {
   private readonly attempts = new WeakMap<Client, number>();
   private readonly namespaces = new Map<string, Map<Client, Entrant>>();
 
+  /** Clients whose CONNECT is being decided now, in all namespaces. */
+  get size(): number {
+    let size = 0;
+    for (const entrants of this.namespaces.values()) size += entrants.size;
+    return size;
+  }
+
   /** False when it may not: a client asks once at a time for each namespace, and not without end. */
   enter(namespace: string, client: Client): boolean {
     const attempts = (this.attempts.get(client) ?? 0) + 1;

@@ -10,10 +10,15 @@ import {
   MESSAGE_METADATA,
 } from '@nestjs/websockets/constants';
 import type { Session } from '../backplane/session.js';
+import { metrics } from '../ops/metrics.js';
 
 /** What a client may say in a namespace, by event: its schema and answers, and one method. */
 export interface Handler extends ChatClientEvent {
   readonly handle: (session: Session, payload: unknown) => unknown;
+  /** How many came. */
+  readonly events: { value: number };
+  /** From an event to its answer. */
+  readonly seconds: { observe(seconds: number): void };
 }
 export type Handlers = ReadonlyMap<string, Handler>;
 
@@ -59,7 +64,12 @@ function handlersOf(
       const schema = events[event];
       if (!schema) throw new Error(`client event ${event} has no schema`);
       if (handlers.has(event)) throw new Error(`client event ${event} has two methods`);
-      handlers.set(event, { ...schema, handle: method.bind(instance) as Handler['handle'] });
+      handlers.set(event, {
+        ...schema,
+        handle: method.bind(instance) as Handler['handle'],
+        events: metrics.eventsIn.of(event),
+        seconds: metrics.eventSeconds.of(namespace),
+      });
     }
   }
   const missing = Object.keys(events).filter((event) => !handlers.has(event));

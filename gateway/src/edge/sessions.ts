@@ -52,7 +52,6 @@ export class Sessions implements SessionHooks {
   readonly holding: HoldOptions;
   private readonly graceMs: number;
   private readonly departing = new Set<Promise<void>>();
-  private open = 0;
 
   constructor(parts: SessionsParts) {
     this.parts = parts;
@@ -71,9 +70,9 @@ export class Sessions implements SessionHooks {
     });
   }
 
-  /** Sessions open on this node, in all namespaces. */
-  get count(): number {
-    return this.open;
+  /** Connects that are being decided. */
+  get opening(): number {
+    return this.connect.entrants.size;
   }
 
   /** Makes the namespaces open sessions. */
@@ -117,16 +116,17 @@ export class Sessions implements SessionHooks {
 
   closed(session: SessionSocket, reason: string, rooms: readonly string[]): void {
     const { inbox, presence, rooms: allRooms, typing } = this.parts;
-    this.open -= 1;
     this.expiry.unwatch(session);
+    const durationMs = Date.now() - session.connectedAt;
     metrics.disconnects.add(reason);
+    metrics.sessionSeconds.observe(durationMs / 1000);
     log.info(
       {
         user: session.principal.userId,
         session: session.id,
         namespace: session.namespace,
         reason,
-        durationMs: Date.now() - session.connectedAt,
+        durationMs,
       },
       'disconnect',
     );
@@ -159,7 +159,6 @@ export class Sessions implements SessionHooks {
   }
 
   private opened(session: SessionSocket): void {
-    this.open += 1;
     this.parts.flood.opened(session);
     this.watch(session);
     this.parts.rooms.entered(session);

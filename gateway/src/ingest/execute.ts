@@ -96,6 +96,7 @@ export class Executor {
     caller: Caller,
     consumer?: Consumer,
   ): Promise<(Outcome | GatewayError)[]> {
+    const began = performance.now();
     const plans = this.plan(items, caller, consumer);
     try {
       const counting = Promise.all(plans.map((plan, index) => this.count(plan, items[index]!)));
@@ -114,6 +115,7 @@ export class Executor {
       const isUnwritten = (_: unknown, index: number) =>
         outcomes[index] instanceof GatewayError || !deeds[index]?.report;
       await this.parts.receipts?.write(items.filter(isUnwritten), outcomes.filter(isUnwritten));
+      measured(items, caller.door, began);
       return outcomes;
     } catch (thrown) {
       // It comes again.
@@ -257,6 +259,17 @@ function outcomesOf(plans: readonly Plan[], verdicts: readonly Verdict[]) {
 
 function isPassing(outcome: Outcome | GatewayError): boolean {
   return outcome instanceof GatewayError && outcome.retryable;
+}
+
+/** @param began as `performance.now()` says */
+function measured(items: readonly Item[], door: Caller['door'], began: number): void {
+  const seconds = (performance.now() - began) / 1000;
+  metrics.commandBatch.observe(items.length, door);
+  metrics.commandSeconds.observe(seconds, door);
+  const begin = Date.now() - seconds * 1000;
+  const queued = metrics.commandQueueSeconds.of(door);
+  for (const { writtenAt } of items)
+    if (writtenAt !== undefined) queued.observe(Math.max(0, begin - writtenAt) / 1000);
 }
 
 function counted(error: GatewayError, door: Caller['door']): GatewayError {

@@ -258,7 +258,6 @@ export class Reading implements Family {
 
 /** As `Reading`, several values by labels of a bounded set. */
 export class Readings implements Family {
-  readonly type = 'gauge';
   readonly labels: readonly string[];
   private source: (() => Iterable<readonly [...string[], number]>) | undefined;
 
@@ -269,6 +268,10 @@ export class Readings implements Family {
   ) {
     this.labels = labels;
     exposition.add(this);
+  }
+
+  get type(): 'gauge' | 'counter' {
+    return 'gauge';
   }
 
   /** @param values label values and the value behind them; replaces what was read before */
@@ -282,5 +285,12 @@ export class Readings implements Family {
       labels: Object.fromEntries(this.labels.map((label, at) => [label, String(row[at])])),
       value: Number(row.at(-1)),
     }));
+  }
+}
+
+/** As `Readings`, of what only grows and is counted elsewhere. */
+export class CountReadings extends Readings {
+  override get type() {
+    return 'counter' as const;
   }
 }

@@ -1,3 +1,4 @@
+import { toGatewayError } from '@streamgate/protocol/errors';
 import { hasRole, userOf, type Principal, type User } from '@streamgate/protocol/principal';
 import { userRoom } from '@streamgate/protocol/rooms';
 import type {
@@ -13,6 +14,7 @@ import { announce } from '../backplane/forward.js';
 import type { Arrival } from '../backplane/registry.js';
 import type { Session } from '../backplane/session.js';
 import type { Config } from '../config.js';
+import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
 import { issuedAt } from './revocations.js';
 
@@ -29,6 +31,8 @@ export type Announcer = (status: 'online' | 'offline', user: User) => void;
 
 /** Who is connected, cluster-wide, and telling the others who comes and goes. */
 export class Presence {
+  /** Users online by namespace, when last asked. */
+  private counted: [namespace: string, users: number][] = [];
   private readonly announcers = new Map<string, Announcer>();
 
   constructor(
@@ -42,6 +46,10 @@ export class Presence {
     backplane.registry.listen({
       arrived: (namespace, user, users) => this.announce('online', namespace, user, users),
       departed: (namespace, user, users) => this.announce('offline', namespace, user, users),
+    });
+    metrics.users.read(() => {
+      void this.countUsers();
+      return this.counted;
     });
   }
 
@@ -174,6 +182,20 @@ export class Presence {
   /** Whether the principal may list who is connected. */
   mayList(principal: Principal): boolean {
     return hasRole(principal, this.config.presenceRoles);
+  }
+
+  /** For the next scrape: the registry answers when it can. */
+  private async countUsers(): Promise<void> {
+    try {
+      const counts = ['/', '/chat'].map(async (namespace): Promise<[string, number]> => [
+        namespace,
+        await this.backplane.registry.count(namespace),
+      ]);
+      this.counted = await Promise.all(counts);
+    } catch (thrown) {
+      log.debug({ code: toGatewayError(thrown).code }, 'users not counted');
+      this.counted = [];
+    }
   }
 
   private list(namespace: string, { limit = this.config.pageSize, cursor }: Page) {

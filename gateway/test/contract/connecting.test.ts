@@ -103,7 +103,7 @@ describe('connecting', () => {
       const node = await start({ STREAMGATE_CONNECTS_PER_SECOND: '2' });
       const crowd = await Promise.all(Array.from({ length: 6 }, () => open(node, options)));
       await Promise.all(crowd.map((each) => each.next('connected')));
-      const refused = 'streamgate_connects_total{outcome="handshake_rate"}';
+      const refused = 'streamgate_connects_total{outcome="refused",reason="handshake_rate"}';
       expect(await node.metric(refused)).toBeGreaterThan(0);
     });
 
@@ -115,7 +115,7 @@ describe('connecting', () => {
         STREAMGATE_JWT_JWKS_URL: jwks.url,
       });
       const late = await open(node, { auth: { token: await jwks.tokenOf(ALICE) }, ...options });
-      const refused = 'streamgate_connects_total{outcome="jwks_unavailable"}';
+      const refused = 'streamgate_connects_total{outcome="refused",reason="jwks_unavailable"}';
       await eventually(
         () => node.metric(refused),
         (count) => count > 0,

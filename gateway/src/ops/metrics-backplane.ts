@@ -1,0 +1,69 @@
+import { Count, Histogram, PairCount, Reading, Readings, SECONDS } from './metric-kinds.js';
+
+/** Of Redis, other nodes, and who is connected where. */
+export const backplaneMetrics = {
+  backplaneUp: new Reading(
+    'streamgate_backplane_up',
+    '1 while other nodes can be reached through the backplane, 0 while Redis is away',
+  ),
+  backplaneWarnings: new Reading(
+    'streamgate_backplane_warnings',
+    "Warnings about Redis' settings: eviction policy, AOF, memory near its limit",
+  ),
+  publishSeconds: new Histogram(
+    'streamgate_backplane_publish_seconds',
+    'How long the backplane took to accept an event; with `mailbox` until this node has delivered it too',
+    SECONDS,
+  ),
+  redisSeconds: new Histogram(
+    'streamgate_redis_round_trip_seconds',
+    'From a call to Redis to its answer, by connection; waiting in this node included',
+    SECONDS,
+    'connection',
+    ['backplane'],
+  ),
+  redisFaults: new PairCount(
+    'streamgate_redis_faults_total',
+    'Calls to Redis that did not succeed, by connection and kind: timeout, unavailable, failed',
+    ['connection', 'kind'],
+    [
+      ['backplane', 'timeout'],
+      ['backplane', 'unavailable'],
+      ['backplane', 'failed'],
+    ],
+  ),
+  users: new Readings(
+    'streamgate_users',
+    'Users online in the whole cluster, as of the scrape before; the same on every node',
+    'namespace',
+  ),
+  registryRepairs: new Count(
+    'streamgate_registry_repairs_total',
+    'Entries of this node in the registry that were not as they should be: ghost (no such session), missing',
+    'kind',
+    ['ghost', 'missing'],
+  ),
+  publishes: new Count(
+    'streamgate_backplane_publishes_total',
+    'Publishes by outcome: done, timeout, unavailable, failed',
+    'outcome',
+    ['done', 'timeout', 'unavailable', 'failed'],
+  ),
+  notForwarded: new Count(
+    'streamgate_not_forwarded_total',
+    'Client events delivered on this node only, because the backplane was away',
+  ),
+  announcementsSuppressed: new Count(
+    'streamgate_announcements_suppressed_total',
+    'Presence announcements not said, because too many users are online',
+  ),
+  adapterFaults: new Count(
+    'streamgate_adapter_faults_total',
+    'Rejections of the stock adapters, caught and counted',
+  ),
+  reconnects: new Count('streamgate_redis_reconnects_total', 'Reconnects to Redis'),
+  swept: new Count(
+    'streamgate_sessions_swept_total',
+    'Sessions of dead nodes removed by this node',
+  ),
+};

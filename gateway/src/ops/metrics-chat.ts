@@ -1,0 +1,34 @@
+import { Count, Reading, Readings } from './metric-kinds.js';
+
+/** Of chat and its database. */
+export const chatMetrics = {
+  databaseUp: new Reading(
+    'streamgate_database_up',
+    '1 while the database of chat can be reached; absent while chat is off',
+  ),
+  databaseConnections: new Readings(
+    'streamgate_database_connections',
+    'Connections to PostgreSQL by state: busy, idle; and requests that wait for one: waiting',
+    'state',
+  ),
+  databaseQueries: new Count(
+    'streamgate_database_queries_total',
+    'Requests to the database of chat by outcome: done, unavailable, failed',
+    'outcome',
+    ['done', 'unavailable', 'failed'],
+  ),
+  databaseSeconds: new Count(
+    'streamgate_database_seconds_total',
+    'How long requests to the database of chat took, all together',
+  ),
+  chatMessages: new Count(
+    'streamgate_chat_messages_total',
+    'Messages from clients by outcome: sent, duplicate, or the code of the refusal',
+    'outcome',
+    ['sent', 'duplicate'],
+  ),
+  contactsUntold: new Count(
+    'streamgate_chat_contacts_untold_total',
+    'Times that contacts were not told who comes or goes: the database was away, or too many',
+  ),
+};
