@@ -1,7 +1,6 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Redis } from 'ioredis';
-import { conversationRoom } from '@streamgate/protocol/rooms';
 import type { Backplane } from './backplane/backplane.js';
 import { EventsOut } from './backplane/events-out.js';
 import { createMailboxBackplane } from './backplane/mailbox.js';
@@ -11,6 +10,7 @@ import { registryLua } from './backplane/registry-lua.js';
 import { RedisLink } from './backplane/redis-link.js';
 import { type RedisConnect, redisOptions } from './backplane/redis-options.js';
 import { createStreamsBackplane } from './backplane/streams.js';
+import { Chat } from './chat/chat.js';
 import { Contacts } from './chat/contacts.js';
 import { Conversations } from './chat/conversations.js';
 import type { ChatStore } from './chat/store/chat-store.js';
@@ -41,7 +41,7 @@ import { Rooms } from './rooms/rooms.js';
 import { EchoGateway } from './session/echo.js';
 import { MessagesGateway } from './session/messages.js';
 import { RoomsGateway } from './session/rooms.js';
-import { TokenGateway } from './session/token.js';
+import { ChatTokenGateway, TokenGateway } from './session/token.js';
 import { TypingGateway } from './session/typing.js';
 import { UsersGateway } from './session/users.js';
 
@@ -95,6 +95,7 @@ function createRecords(
 /** What `/chat` and `/v1/conversations` are made of; undefined while chat is off. */
 export interface ChatParts {
   readonly store: ChatStore;
+  readonly namespace: Chat;
   readonly conversations: Conversations;
 }
 
@@ -102,23 +103,15 @@ function createChat(
   config: Config,
   backplane: Backplane,
   presence: Presence,
+  eventsOut: EventsOut,
 ): ChatParts | undefined {
   if (config.chat === 'off') return undefined;
   const store = createChatStore(config);
-  new Contacts({ config, store, backplane, presence });
-  const rooms = {
-    leaveAll: (id: number, userId: string) =>
-      backplane.relocate({
-        namespace: '/chat',
-        action: 'leave',
-        users: [userId],
-        room: conversationRoom(id),
-      }),
-  };
-  return {
-    store,
-    conversations: new Conversations({ config, store, backplane, presence, rooms }),
-  };
+  const contacts = new Contacts({ config, store, backplane, presence });
+  const namespace = new Chat({ config, backplane, presence, eventsOut, store, contacts });
+  const { rooms } = namespace;
+  const conversations = new Conversations({ config, store, backplane, presence, rooms });
+  return { store, namespace, conversations };
 }
 
 /** All that a node is made of. */
@@ -157,10 +150,12 @@ export function createParts(config: Config): Parts {
     doors.push(new KafkaDoor({ config, executor, receipts, nodeId, isUp }));
   }
   const presence = new Presence(config, backplane, eventsOut);
+  const chatParts = createChat(config, backplane, presence, eventsOut);
   return {
     config,
     backplane,
-    chatParts: createChat(config, backplane, presence),
+    chatParts,
+    chat: chatParts?.namespace,
     inbox: new Inbox(config, backplane, store),
     serviceRedis,
     eventsOut,
@@ -197,9 +192,19 @@ export class AppModule {
         MessagesGateway,
         RoomsGateway,
         TokenGateway,
+        ...gatewaysOf(chatParts),
         TypingGateway,
         UsersGateway,
       ],
     };
   }
+}
+
+function gatewaysOf(chat: ChatParts | undefined): Provider[] {
+  if (!chat) return [];
+  const made = chat.namespace.gateways.map((gateway) => ({
+    provide: gateway.constructor,
+    useValue: gateway,
+  }));
+  return [ChatTokenGateway, ...made];
 }

@@ -74,6 +74,7 @@ export async function start(): Promise<Started> {
     await app.close();
     await edge.close();
     await inbox.close();
+    chatParts?.namespace.close();
     await chatParts?.store.close();
     typing.close();
     tokens.close();
