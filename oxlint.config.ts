@@ -158,6 +158,27 @@ export default defineConfig({
       },
     },
     {
+      files: ['console/src/**'],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            patterns: [
+              {
+                group: ['@streamgate/*', '!@streamgate/protocol', 'node:*', '**/gateway/**'],
+                message: 'console/ runs in a browser: of ours it imports only protocol/.',
+              },
+              {
+                group: ['zod', '@streamgate/protocol/*'],
+                allowTypeImports: true,
+                message: 'The page has the schemas as JSON, from events-plugin.ts.',
+              },
+            ],
+          },
+        ],
+      },
+    },
+    {
       files: ['gateway/src/config.ts', 'emitter/src/cli/main.ts'],
       rules: { 'node/no-process-env': 'off' },
     },

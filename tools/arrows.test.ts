@@ -22,6 +22,8 @@ const refused: [file: string, code: string, rule: string][] = [
   ['backplane/k.ts', `import { Redis } from 'ioredis'; export const r = new Redis();`, IMPORTS],
   ['../../protocol/src/l.ts', `import 'node:fs';`, IMPORTS],
   ['../../emitter/src/v.ts', `import '@streamgate/adapter';`, IMPORTS],
+  ['../../console/src/w.ts', `import '@streamgate/emitter';`, IMPORTS],
+  ['../../console/src/x.ts', `import '@streamgate/protocol/client-events';`, IMPORTS],
   ['session/m.ts', `export const home = process.env.HOME;`, 'node(no-process-env)'],
   [
     'session/n.ts',
@@ -39,6 +41,10 @@ const allowed: [file: string, code: string][] = [
   ['app.module.ts', `import { Redis } from 'ioredis'; export const r = new Redis();`],
   ['config.ts', `export const home = process.env.HOME; export type Config = string;`],
   ['../../emitter/src/w.ts', `import '@streamgate/protocol/rooms';`],
+  [
+    '../../console/src/y.ts',
+    `import type { User } from '@streamgate/protocol/principal'; export type U = User;`,
+  ],
   ['edge/u.ts', `export const bind = (socket: { on(n: string): void }) => socket.on('ping');`],
 ];
 
@@ -57,7 +63,7 @@ beforeAll(() => {
   const oxlint = join(root, 'node_modules/oxlint/bin/oxlint');
   const { stdout } = spawnSync(
     process.execPath,
-    [oxlint, '--format=json', 'gateway', 'protocol', 'emitter'],
+    [oxlint, '--format=json', 'gateway', 'protocol', 'emitter', 'console'],
     {
       cwd: copy,
       encoding: 'utf8',

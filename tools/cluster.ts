@@ -94,7 +94,7 @@ try {
 Three nodes are up on ${new URL(env.STREAMGATE_REDIS_URL).host}. Ctrl-C stops them.
 
 ${urls.join('\n')}
-
+${config.console === 'on' ? 'Each has its console at /console.\n' : ''}
 ${(await tokenLines(config)) ?? 'Tokens come from your issuer.\n'}`);
 } catch (error) {
   await (stopping ??= stop('SIGINT'));

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
-import { SignJWT } from 'jose';
 import type { Config } from '../gateway/dist/config.js';
+import { signToken, TOKEN_HOURS } from '../gateway/dist/ingest/http/development-token.js';
 
 type Env = NodeJS.ProcessEnv;
 
 const KEYS = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'];
-const TOKEN_HOURS = 12;
 
 /** What `make run` adds to the environment: development mode, and a secret made for this run. */
 export function developmentDefaults(env: Env): Env {
@@ -46,32 +45,8 @@ export async function tokenLines(config: Config): Promise<string | undefined> {
   const users = { alice: [], admin: ['admin'], service: ['service'] };
   const lines = await Promise.all(
     Object.entries(users).map(async ([name, roles]) => {
-      return `export ${name.toUpperCase()}=${await sign(config, name, roles)}`;
+      return `export ${name.toUpperCase()}=${await signToken(config, name, roles)}`;
     }),
   );
   return `Tokens for ${TOKEN_HOURS} hours, to paste into another shell:\n\n${lines.join('\n')}\n`;
-}
-
-async function sign(config: Config, name: string, roles: string[]): Promise<string> {
-  const claims = {};
-  setPath(claims, config.jwtUserClaim[0], name);
-  setPath(claims, config.jwtUsernameClaim[0], name);
-  setPath(claims, config.jwtRolesClaim[0], roles);
-  const jwt = new SignJWT(claims)
-    .setProtectedHeader({ alg: 'HS256' })
-    .setIssuedAt()
-    .setExpirationTime(`${TOKEN_HOURS}h`);
-  if (config.jwtIssuer) jwt.setIssuer(config.jwtIssuer);
-  if (config.jwtAudience) jwt.setAudience(config.jwtAudience);
-  return jwt.sign(new TextEncoder().encode(config.jwtSecret));
-}
-
-/** Sets `value` at a dotted path, as the claims of the configuration are written. */
-function setPath(target: Record<string, unknown>, path: string | undefined, value: unknown): void {
-  const keys = path?.split('.') ?? [];
-  const last = keys.pop();
-  if (last === undefined) return;
-  let inner = target;
-  for (const key of keys) inner = (inner[key] ??= {}) as Record<string, unknown>;
-  inner[last] = value;
 }

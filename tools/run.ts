@@ -21,6 +21,7 @@ Streamgate is up in ${config.mode} mode. Ctrl-C stops it.
 
 Clients and REST   ${url}
 Management         ${managementUrl}
+Console            ${config.console === 'on' ? `${url}/console` : 'off'}
 
 ${(await tokenLines(config)) ?? 'Tokens come from your issuer.\n'}`);
 } catch (error) {

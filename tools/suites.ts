@@ -25,6 +25,12 @@ export const suites: Suite[] = [
     serial: true,
     needs: ['redis-server', 'redis-cli', 'python3', 'pip3'],
   },
+  {
+    name: 'console',
+    include: ['console/src/**/*.test.ts', 'console/test/**/*.test.ts'],
+    serial: true,
+    needs: ['redis-server', 'chromium'],
+  },
   { name: 'tools', include: ['tools/**/*.test.ts'], needs: ['curl'] },
   {
     name: 'contract',

@@ -177,7 +177,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [DiscoveryModule],
-      controllers: httpControllers,
+      controllers: httpControllers(config),
       providers: [
         { provide: EventsOut, useValue: eventsOut },
         { provide: Presence, useValue: presence },

@@ -12,7 +12,7 @@ const node = {
   STREAMGATE_MODE: {
     schema: value.oneOf('production', 'development'),
     default: 'production',
-    help: '`development`: development tokens, lenient CORS, API page, Ctrl-C stops at once',
+    help: '`development`: development tokens, lenient CORS, API page, console, Ctrl-C stops at once',
   },
   STREAMGATE_HTTP_PORT: {
     schema: value.port,
@@ -33,6 +33,11 @@ const node = {
     schema: value.oneOf(...LOG_LEVELS),
     default: 'info',
     help: 'Least level that is logged; the management port changes it at run time',
+  },
+  STREAMGATE_CONSOLE: {
+    schema: value.oneOf('auto', 'on', 'off'),
+    default: 'auto',
+    help: 'The page at `/console` to try the gateway on; `auto`: in development only',
   },
   STREAMGATE_ADMIN_TOKEN: {
     schema: value.text.min(16, 'must be at least 16 characters'),

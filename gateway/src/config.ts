@@ -19,11 +19,12 @@ type Key<N extends Name> = N extends `STREAMGATE_${infer Rest}` ? Camel<Rest> : 
 export type Config = Readonly<
   Omit<
     { [N in Name as Key<N>]: Value<N> },
-    'backplane' | 'chat' | 'corsOrigins' | 'roomRules' | 'trustedProxies'
+    'backplane' | 'chat' | 'console' | 'corsOrigins' | 'roomRules' | 'trustedProxies'
   > & {
     backplane: Exclude<Value<'STREAMGATE_BACKPLANE'>, undefined>;
     /** What `auto` comes to, too. */
     chat: 'on' | 'off';
+    console: 'on' | 'off';
     corsOrigins: readonly string[];
     roomRules: Exclude<Value<'STREAMGATE_ROOM_RULES'>, undefined>;
     trustedProxies: readonly string[];
@@ -139,6 +140,7 @@ function isInjected(name: string, text: string): boolean {
 function withDerived(values: Record<string, unknown>): Config {
   const config = values as Record<keyof Config, unknown>;
   config.backplane ??= config.redisUrl ? 'mailbox' : 'memory';
+  if (config.console === 'auto') config.console = config.mode === 'development' ? 'on' : 'off';
   config.corsOrigins ??= config.mode === 'development' ? ['*'] : [];
   if (config.chat === 'auto') config.chat = chatByDefault(config as Config);
   if (config.httpPort !== 0) config.dataDir ??= `.streamgate/chat-${String(config.httpPort)}`;

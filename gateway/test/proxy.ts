@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 /** Balances connections over nodes in turn, as what stands in front of them does; knows only TCP. */
 export class Proxy {
-  /** Ports of the nodes that get new connections. */
+  /** Ports of the nodes that get new connections; where there is none, they are closed at once. */
   targets: number[];
   /** Cuts each new connection behind so many WebSocket frames of the node, and a few bytes. */
   cutAfter: number | undefined;
@@ -27,14 +27,24 @@ export class Proxy {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  async stop(): Promise<void> {
+  /** Cuts the connections that are open; new ones still go through. */
+  cut(): void {
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
     this.server.close();
     await once(this.server, 'close');
   }
 
   private forward(client: Socket): void {
-    const node = connect(this.targets[this.turn++ % this.targets.length]!, '127.0.0.1');
+    const target = this.targets[this.turn++ % this.targets.length];
+    if (target === undefined) {
+      client.destroy();
+      return;
+    }
+    const node = connect(target, '127.0.0.1');
     client.pipe(node);
     if (this.cutAfter === undefined) node.pipe(client);
     else cut(node, client, this.cutAfter);

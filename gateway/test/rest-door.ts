@@ -38,7 +38,7 @@ export async function openDoor(
   const app = await NestFactory.create<NestExpressApplication>(
     {
       module: class Root {},
-      controllers: httpControllers,
+      controllers: httpControllers(config),
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: EXECUTOR, useValue: memoryExecutor(backplane, config) },

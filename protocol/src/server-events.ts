@@ -72,6 +72,8 @@ export const SERVER_EVENTS = {
     user: User,
     timestamp: Timestamp,
     recovered: z.boolean(),
+    /** The node that holds the session; where the console is served. */
+    node: z.string().optional(),
   }),
   error: ErrorEvent,
   'token-refreshed': z.object({ expiresAt: Timestamp.nullable() }),

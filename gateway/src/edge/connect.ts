@@ -261,7 +261,7 @@ export class Connect {
   }
 
   private open(session: SessionSocket): void {
-    const { backplane, presence, opened } = this.parts;
+    const { backplane, config, presence, opened } = this.parts;
     const { principal, recovered, namespace, id } = session;
     const ending = this.entrants.endingOf(namespace, session.client);
     const arrival = this.arrivals.get(session);
@@ -280,6 +280,7 @@ export class Connect {
         user,
         timestamp,
         recovered,
+        ...(config.console === 'on' && { node: backplane.nodeId }),
       },
       backplane.offset(namespace),
     );

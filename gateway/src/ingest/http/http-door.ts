@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { UnsupportedMediaTypeException } from '@nestjs/common';
+import { type Type, UnsupportedMediaTypeException } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
@@ -7,6 +7,8 @@ import type { Config } from '../../config.js';
 import { serveDocsPage } from './docs-page.js';
 import { ConversationsController } from './conversations.controller.js';
 import { CommandsController } from './commands.controller.js';
+import { ConsoleController } from './console.controller.js';
+import { serveConsole } from './console-page.js';
 import { LookupController } from './lookup.controller.js';
 import { OpenApiController } from './openapi.controller.js';
 import { PrivateMessagingController } from './private-messaging.controller.js';
@@ -15,16 +17,22 @@ import { SchemaPipe } from './schema-pipe.js';
 import { UserManagementController } from './user-management.controller.js';
 
 /** The REST door for the root module, which provides what `needs.ts` names. */
-export const httpControllers = [
-  UserManagementController,
-  PrivateMessagingController,
-  CommandsController,
-  LookupController,
-  ConversationsController,
-  OpenApiController,
-];
+export function httpControllers(config: Pick<Config, 'console'>): Type[] {
+  return [
+    UserManagementController,
+    PrivateMessagingController,
+    CommandsController,
+    LookupController,
+    ConversationsController,
+    OpenApiController,
+    ...(config.console === 'on' ? [ConsoleController] : []),
+  ];
+}
 
-type HttpConfig = Pick<Config, 'commandMaxBytes' | 'corsOrigins' | 'maxPayloadBytes' | 'mode'>;
+type HttpConfig = Pick<
+  Config,
+  'commandMaxBytes' | 'console' | 'corsOrigins' | 'maxPayloadBytes' | 'mode'
+>;
 
 /**
  * Sets up the application that the REST door runs in, before it listens. Make it with
@@ -49,6 +57,7 @@ export function configureHttp(app: NestExpressApplication, config: HttpConfig): 
     maxAge: 600,
   });
   if (config.mode === 'development') serveDocsPage(app);
+  if (config.console === 'on') serveConsole(app);
   app.use(jsonOnly);
   // The first that takes a body has read it for the second.
   app.useBodyParser('json', { limit: config.commandMaxBytes, type: isCommand });

@@ -1,0 +1,6 @@
+import { render } from 'preact';
+import { App } from './views/app.js';
+import './style.css';
+import './theme.js';
+
+render(<App />, document.body);
