@@ -1,4 +1,3 @@
-import { randomFillSync } from 'node:crypto';
 import { type Namespace, Socket } from 'socket.io';
 import { type ErrorCode, GatewayError, toGatewayError } from '@streamgate/protocol/errors';
 import { type Principal, userOf } from '@streamgate/protocol/principal';
@@ -15,24 +14,20 @@ import type { Rooms } from '../rooms/rooms.js';
 import { authenticate } from './authenticate.js';
 import { closeConnection } from './close-connection.js';
 import { Entrants } from './entrants.js';
-import { missedBy } from './missed.js';
+import { Missed } from './missed.js';
+import { newId, newSessionId } from './session-ids.js';
 import { type SessionHooks, SessionSocket } from './session-socket.js';
 import {
   type Client,
-  type Connection,
   type PreviousSession,
   PACKET,
   aroundOpening,
-  connectionId,
   connectionOf,
   replaceCreateSocket,
   writePacket,
 } from './socket-io-internals.js';
 import type { TokenVerifier } from './tokens.js';
 import { writeTogether } from './write-together.js';
-
-/** 120 bits, which base64url shows without padding. */
-const ID_BYTES = 15;
 
 export interface ConnectParts {
   readonly config: Config;
@@ -64,7 +59,7 @@ export class Connect {
   private readonly parts: ConnectParts;
   private readonly refusals = new WeakMap<Socket, GatewayError>();
   private readonly arrivals = new WeakMap<Socket, Arrival>();
-  private readonly missed = new WeakMap<Socket, () => void>();
+  private readonly missed = new WeakMap<Socket, Missed>();
   readonly entrants = new Entrants();
 
   constructor(parts: ConnectParts) {
@@ -197,13 +192,19 @@ export class Connect {
     );
     session.dormant = dormant;
     if (arrival) this.arrivals.set(session, arrival);
-    this.missed.set(session, missedBy(session, opening.missed));
+    if (recovered)
+      this.missed.set(session, new Missed(session, opening.missed, this.isBehindInbox));
     return session;
+  }
+
+  /** Where clients acknowledge, what lies in the inbox of a continued session may be older than what it missed. */
+  private get isBehindInbox(): boolean {
+    return this.parts.config.inboxAck === 'client';
   }
 
   /** Until its inbox has been looked into, a session must not be continued as if it had. */
   private dataOf({ userId }: Principal, recovered: boolean): SessionData {
-    const proves = !recovered && this.parts.config.inboxAck === 'heartbeat';
+    const proves = !recovered && !this.isBehindInbox;
     return proves ? { userId, inbox: 'unread' } : { userId };
   }
 
@@ -266,9 +267,10 @@ export class Connect {
     const ending = this.entrants.endingOf(namespace, session.client);
     const arrival = this.arrivals.get(session);
     this.arrivals.delete(session);
-    // Before `connected`: its offset says that all of this was received.
-    this.missed.get(session)?.();
+    const missed = this.missed.get(session);
     this.missed.delete(session);
+    // Before `connected`: its offset says that all of this was received.
+    missed?.give();
     const user = userOf(principal);
     const timestamp = new Date(session.connectedAt).toISOString();
     session.send(
@@ -282,7 +284,7 @@ export class Connect {
         recovered,
         ...(config.console === 'on' && { node: backplane.nodeId }),
       },
-      backplane.offset(namespace),
+      missed?.isHeld ? undefined : backplane.offset(namespace),
     );
     metrics.connects.add(recovered ? 'recovered' : 'accepted');
     log.info({ user: user.id, session: id, namespace, recovered }, 'connect');
@@ -326,23 +328,4 @@ function sendAuthError(socket: Socket, refusal: GatewayError): void {
 /** Refusals of tokens say why in words that carry nothing of the token. */
 function whyOf(error: GatewayError): string | undefined {
   return typeof error.cause === 'string' ? error.cause : undefined;
-}
-
-/** Random bytes for a thousand ids: asking the system for each costs 5 us. */
-const entropy = Buffer.alloc(ID_BYTES * 1024);
-let entropyUsed = entropy.length;
-
-function newId(): string {
-  if (entropyUsed === entropy.length) {
-    randomFillSync(entropy);
-    entropyUsed = 0;
-  }
-  return entropy.toString('base64url', entropyUsed, (entropyUsed += ID_BYTES));
-}
-
-/** Version 2 clients derive the session's id from the connection's. */
-function newSessionId(namespace: string, connection: Connection): string {
-  if (connection.protocol !== 3) return newId();
-  const id = connectionId(connection);
-  return namespace === '/' ? id : `${namespace}#${id}`;
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Client } from '../../test/client.js';
 import { Hold } from './hold.js';
 import type { SessionSocket } from './session-socket.js';
-import { PACKET, writePacket } from './socket-io-internals.js';
+import { PACKET, encoded, writePacket } from './socket-io-internals.js';
 
 let server: Server;
 let socket: Socket;
@@ -114,4 +114,16 @@ test('ends with its socket', async () => {
   socket.disconnect(true);
   await client.life('disconnect');
   expect(hold.end()).toEqual([]);
+});
+
+test('what was missed goes before what comes live, and is not counted', async () => {
+  const missed = (event: string) =>
+    encoded(socket, { type: PACKET.event, data: [event, 'x'.repeat(2000)] });
+  hold.begin([missed('one'), missed('two')]);
+  hold.keep(() => true);
+  emit('three');
+  expect(await heard()).toEqual([]);
+  hold.end();
+  expect(await heard()).toEqual(['one', 'two', 'three']);
+  expect(full).toBe(0);
 });

@@ -51,6 +51,11 @@ export class Hold {
     this.writes ??= [];
   }
 
+  /** Before anything has come live: what waits first. It is not counted: it was bounded where it was kept. */
+  begin(writes: readonly Write['packets'][]): void {
+    this.writes = writes.map((packets) => ({ packets, options: {}, tag: undefined }));
+  }
+
   /** What waited is sent, and what comes from now on goes through. @returns tags of what was sent */
   pass(wants: Wants): string[] {
     this.wants = wants;

@@ -1,6 +1,7 @@
-import type { Socket } from 'socket.io';
+import type { SessionSocket } from './session-socket.js';
 import {
   PACKET,
+  type WritePackets,
   replaceClient,
   withWrites,
   writeEncoded,
@@ -8,24 +9,41 @@ import {
 } from './socket-io-internals.js';
 
 /**
- * Gives a continued session what it missed, behind the packet that says that it is back. What comes
+ * What a continued session missed, given to it behind the packet that says that it is back. What comes
  * before that packet a client keeps: were the connection cut in between, it would show that twice.
- * @returns to be called right behind that packet
  */
-export function missedBy(session: Socket, events: readonly unknown[][]): () => void {
-  const { client } = session;
-  let isGiven = false;
-  const give = (): void => {
-    if (isGiven) return;
-    isGiven = true;
+export class Missed {
+  /** It waits for what lies in the inbox: the client has not received it when it is given. */
+  readonly isHeld: boolean;
+  private readonly client: SessionSocket['client'];
+  private isGiven = false;
+
+  /**
+   * @param events with their offsets
+   * @param isBehindInbox what lies in the session's inbox may be older
+   */
+  constructor(
+    private readonly session: SessionSocket,
+    private readonly events: readonly unknown[][],
+    isBehindInbox: boolean,
+  ) {
+    this.client = session.client;
+    this.isHeld = isBehindInbox && events.length > 0;
+    // It is in its rooms already: what is delivered before all the same stays behind what it missed.
+    const write: WritePackets = (...written) => {
+      this.give();
+      writeEncoded(session.client, ...written);
+    };
+    if (events.length > 0) replaceClient(session, withWrites(this.client, write));
+  }
+
+  /** To be called right behind that packet. */
+  give(): void {
+    const { session, client, events } = this;
+    if (this.isGiven) return;
+    this.isGiven = true;
     replaceClient(session, client);
-    for (const data of events) writePacket(session, { type: PACKET.event, data });
-  };
-  // It is in its rooms already: what is delivered before all the same stays behind what it missed.
-  const write = (...written: Parameters<Parameters<typeof withWrites>[1]>): void => {
-    give();
-    writeEncoded(client, ...written);
-  };
-  if (events.length > 0) replaceClient(session, withWrites(client, write));
-  return give;
+    if (this.isHeld) session.holdBack(events);
+    else for (const data of events) writePacket(session, { type: PACKET.event, data });
+  }
 }

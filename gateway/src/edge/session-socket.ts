@@ -16,6 +16,7 @@ import {
   type PreviousSession,
   asSocketIoSession,
   askClient,
+  encoded,
   connectionOf,
   forgetHandshake,
   markRecovered,
@@ -103,6 +104,12 @@ export class SessionSocket extends Socket implements Attendee {
 
   acknowledge(id: number, answer: unknown): void {
     writePacket(this, { type: PACKET.ack, id, data: [answer] });
+  }
+
+  /** As `hold`; what it has missed, events with their offsets, is the first that waits. */
+  holdBack(missed: readonly unknown[][]): void {
+    this.held ??= new Hold(this, this.hooks.holding);
+    this.held.begin(missed.map((data) => encoded(this, { type: PACKET.event, data })));
   }
 
   hold(wants: Wants): void {

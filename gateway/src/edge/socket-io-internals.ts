@@ -108,6 +108,13 @@ export type WritePackets = (packets: readonly (string | Buffer)[], options: Writ
 interface ClientInternals {
   writeToEngine: WritePackets;
   _packet(packet: unknown, options: unknown): void;
+  encoder: { encode(packet: Packet): (string | Buffer)[] };
+}
+
+/** A packet for the socket, as adapters give it to its client. */
+export function encoded({ client, nsp }: Socket, packet: Packet): (string | Buffer)[] {
+  const { encoder } = client as unknown as ClientInternals;
+  return encoder.encode({ ...packet, nsp: nsp.name });
 }
 
 /** Writes to the client's connection what is encoded already. */

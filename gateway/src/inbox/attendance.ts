@@ -24,7 +24,8 @@ export abstract class Attendance {
   /** Up to here its events were sent to the session. */
   protected after = BEGINNING;
   private busy = false;
-  private again = false;
+  /** Asked to drain again since it was last begun. */
+  protected again = false;
   /** The log says once why. */
   private complained = false;
 

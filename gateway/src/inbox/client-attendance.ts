@@ -1,6 +1,6 @@
 import { Attendance } from './attendance.js';
 
-/** Events that a client may leave without an ack before it is sent no more. */
+/** Events that a client may leave without an ack, roughly, before it is sent no more. */
 const WINDOW = 200;
 
 /**
@@ -9,7 +9,7 @@ const WINDOW = 200;
  */
 export class ClientAttendance extends Attendance {
   private unacked = 0;
-  /** Nothing is sent until acks come. */
+  /** Nothing is sent until acks come; what comes live behind something that waits for that waits too. */
   private full = false;
 
   opened(): void {
@@ -22,7 +22,7 @@ export class ClientAttendance extends Attendance {
 
   rung(): void {
     // At once, so that what comes live behind the notice is sent behind the event.
-    if (!this.full) this.session.hold(wantsAll);
+    this.session.hold(wantsAll);
     this.drain();
   }
 
@@ -32,21 +32,23 @@ export class ClientAttendance extends Attendance {
 
   protected override async drainOnce(): Promise<void> {
     const { session, desk } = this;
-    if (this.full) return;
     session.hold(wantsAll);
     while (!this.full) {
       const page = await desk.look(session, this.after);
       if (!session.connected) return;
-      if (!page) break;
-      const { events } = page;
-      this.after = page.reached;
-      this.unacked += events.length;
-      this.full = this.unacked >= WINDOW;
-      const acked = (index: number) => this.acked(events[index]!.tag);
-      if (!(await this.send(page, undefined, acked))) return;
-      if (!page.more) break;
+      if (page) {
+        const { events } = page;
+        this.after = page.reached;
+        this.unacked += events.length;
+        this.full = this.unacked >= WINDOW;
+        const acked = (index: number) => this.acked(events[index]!.tag);
+        if (!(await this.send(page, undefined, acked))) return;
+      }
+      if (page?.more) continue;
+      // What came behind a notice meanwhile goes behind the event.
+      if (!this.again) session.release();
+      return;
     }
-    session.release();
   }
 
   protected override pass(): void {
@@ -56,7 +58,7 @@ export class ClientAttendance extends Attendance {
   private acked(tag: string): void {
     this.desk.take(this.session, { tags: [tag] });
     this.unacked -= 1;
-    if (!this.full || this.unacked > WINDOW / 2) return;
+    if (!this.full || this.unacked >= WINDOW) return;
     this.full = false;
     this.drain();
   }

@@ -281,6 +281,38 @@ describe.each(BACKPLANES)('the inbox on %s', (backplane) => {
     await eventually(inboxes, (left) => left === 0);
   });
 
+  test('lets nothing newer pass an inbox whose client acknowledges slowly, neither live nor missed', async () => {
+    await start(2, { STREAMGATE_INBOX_ACK: 'client' });
+    await write('slow', 0, 300);
+    await executed();
+    const cutter = await Cutter.start([several.node(1).url], []);
+    ends.push(() => cutter.stop());
+    let acks: (() => void)[] | undefined = [];
+    const slow = await listen('slow', cutter.url, {}, (_, ack) =>
+      acks ? acks.push(ack!) : ack?.(),
+    );
+    const tell = (n: number) =>
+      rest(several.node(2), 'POST /v1/commands', { to: 'user:slow', event: 'kept', data: { n } });
+    await everything(slow, 200);
+    await tell(300);
+    cutter.drop();
+    await eventually(
+      () => [slow.continued, slow.sessions[0]!.length],
+      ([continued, length]) => continued === 1 && length === 400,
+    );
+    await tell(301);
+    // Behind all that node 1 has sent by now.
+    await slow.socket.emitWithAck('ping');
+    expect(slow.heard.size).toBe(200);
+    const waiting = acks.splice(0);
+    acks = undefined;
+    for (const ack of waiting) ack();
+    await everything(slow, 302);
+    expect(slow.sessions[0]!.slice(400)).toEqual(
+      Array.from({ length: 102 }, (_, index) => 200 + index),
+    );
+  });
+
   test('keeps what one device has acknowledged for another that has not been sent it yet', async () => {
     await start(2, { STREAMGATE_INBOX_ACK: 'client' });
     const acks = { phone: 0, desk: 0 };
