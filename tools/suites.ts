@@ -35,7 +35,7 @@ export const suites: Suite[] = [
   {
     name: 'contract',
     include: ['gateway/test/contract/**/*.test.ts'],
-    needs: ['redis-server', 'redis-sentinel', 'openssl'],
+    needs: ['redis-server', 'redis-sentinel', 'openssl', 'postgres'],
   },
   {
     name: 'nodes',

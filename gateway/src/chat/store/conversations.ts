@@ -144,13 +144,10 @@ async function withMembers(
   return { ...toConversation(row), members };
 }
 
-export async function conversationsOf(
-  db: Db,
-  userId: string,
-  { limit, cursor }: Page,
-): Promise<ConversationPage> {
+/** The statement of a page of the list, apart so that a test can ask how it is executed. */
+export function conversationsQuery(db: Db, userId: string, { limit, cursor }: Page) {
   const before = cursor === undefined ? undefined : readCursor(cursor);
-  const rows = await db
+  return db
     .selectFrom('members')
     .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
     .select(CONVERSATION_COLUMNS)
@@ -173,14 +170,21 @@ export async function conversationsOf(
     )
     .orderBy('conversations.updated_at', 'desc')
     .orderBy('conversations.id', 'desc')
-    .limit(limit + 1)
-    .execute();
+    .limit(limit + 1);
+}
+
+export async function conversationsOf(
+  db: Db,
+  userId: string,
+  page: Page,
+): Promise<ConversationPage> {
+  const rows = await conversationsQuery(db, userId, page).execute();
   const { count } = await db
     .selectFrom('members')
     .select(({ fn }) => fn.countAll<number>().as('count'))
     .where('user_id', '=', userId)
     .executeTakeFirstOrThrow();
-  const shown = rows.slice(0, limit);
+  const shown = rows.slice(0, page.limit);
   const conversations = shown.map((row) => ({
     ...toConversation(row),
     peerId: peerOf(row, userId),
@@ -190,7 +194,7 @@ export async function conversationsOf(
   const end = shown.at(-1);
   return {
     conversations,
-    nextCursor: end && rows.length > limit ? writeCursor(end) : undefined,
+    nextCursor: end && rows.length > page.limit ? writeCursor(end) : undefined,
     count,
   };
 }

@@ -14,7 +14,7 @@ import type { Db } from './tables.js';
  * - `counted`, `written`: the others get the next numbers in the order asked, and ids in that order.
  * - `noted`: what a member wrote itself is not unread to it.
  */
-const SEND = `
+export const SEND = `
 with asked as (
   select * from json_to_recordset($1::json) as asked(
     place int, conversation_id bigint, sender_id text, type text, content text,
@@ -32,7 +32,8 @@ with asked as (
     and known.sender_id = asked.sender_id
     and known.client_message_id = asked.client_message_id
 ), fresh as (
-  select *, row_number() over (partition by conversation_id order by place) as number
+  select *, clock_timestamp() as at,
+    row_number() over (partition by conversation_id order by place) as number
   from judged where known_id is null
 ), counted as (
   update streamgate.conversations
@@ -42,8 +43,10 @@ with asked as (
   returning id, last_seq - fresh_of.count as before
 ), written as (
   insert into streamgate.messages
-    (conversation_id, seq, sender_id, type, content, attachment, client_message_id)
-  select conversation_id, before + number, sender_id, type, content, attachment, client_message_id
+    (conversation_id, seq, sender_id, type, content, attachment, client_message_id,
+      created_at, updated_at)
+  select conversation_id, before + number, sender_id, type, content, attachment, client_message_id,
+    at, at
   from fresh join counted on counted.id = fresh.conversation_id
   order by conversation_id, number
   returning id, conversation_id, seq, sender_id, created_at
