@@ -73,7 +73,14 @@ export class Delivery {
     this.run = [];
     const { message } = run[0]!;
     const adapter = this.node.sessions.adapters.get(message.namespace);
-    if (adapter) new Writing(adapter, run, alone ? undefined : this.corked).toAll();
+    if (!adapter) return;
+    const writing = new Writing(adapter, run, alone ? undefined : this.corked);
+    try {
+      writing.toAll();
+    } finally {
+      if (writing.sessions > 0)
+        this.node.emit('delivered', contextsOf(run), run.length, writing.sessions);
+    }
   }
 }
 
@@ -87,6 +94,8 @@ class Writing {
   private options: WriteOptions[] = [];
   private decoded: Packet[] | undefined;
   private failure: Error | undefined;
+  /** How many were written to. */
+  sessions = 0;
 
   constructor(
     private readonly adapter: MailboxAdapter,
@@ -145,6 +154,7 @@ class Writing {
       for (const packet of this.decode()) tellOutgoingListeners(socket, packet);
     const client = clientOf(socket);
     if (this.head.volatile && !isReady(client)) return;
+    this.sessions++;
     const raw = this.frames && rawSocketOf(client);
     if (!this.frames || !raw) return this.throughEngine(client);
     if (this.corked && raw.writableCorked === 0) {
@@ -181,6 +191,15 @@ class Writing {
     );
     return this.decoded;
   }
+}
+
+function contextsOf(run: readonly Event[]): string[] {
+  const contexts: string[] = [];
+  for (const { message } of run) {
+    const { context } = message;
+    if (context !== undefined) contexts.push(context);
+  }
+  return contexts;
 }
 
 /** Whether two events go to the same sessions in the same manner. */

@@ -36,6 +36,15 @@ describe('a message', () => {
     expect(message.text.toString()).toBe('2/chat,["news",1');
   });
 
+  it('may have a context, behind the tag if it has one', () => {
+    const draft = { kind: KIND.event, namespace: '/', text: '2["news"]', context: 'stream;größer' };
+    expect(decode(encode(draft, 1, 1))).toMatchObject({ context: 'stream;größer', tag: undefined });
+    const both = decode(encode({ ...draft, tag: 'a/1-0' }, 1, 1));
+    expect(both).toMatchObject({ context: 'stream;größer', tag: 'a/1-0' });
+    expect(both.text.toString()).toBe('2["news"]');
+    expect(decode(encode({ ...draft, context: undefined } as never, 1, 1)).context).toBeUndefined();
+  });
+
   it('may have a tag, behind all that nodes of the release before read', () => {
     const draft = { kind: KIND.event, namespace: '/', text: '2["news"]', tag: 'größer/1-0' };
     const bytes = encode(draft, 1, 2);

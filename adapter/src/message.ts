@@ -30,10 +30,11 @@ const VOLATILE = 1;
 const UNCOMPRESSED = 2;
 const OFFSET = 4;
 const TAGGED = 8;
+const CONTEXT = 16;
 
 /**
  * Where a message has what, its numbers big-endian: length of all of it, kind, flags, publisher, number,
- * length of the route, route; then attachments, text and tag. Messages of a batch follow each other.
+ * length of the route, route; then attachments, text, tag and context. Messages of a batch follow each other.
  */
 const AT = { length: 0, kind: 4, flags: 5, publisher: 6, number: 12, route: 18, body: 22 } as const;
 
@@ -122,6 +123,15 @@ export class Message {
     return readText(reading);
   }
 
+  /** What its publisher wants nodes to hear that deliver it. */
+  get context(): string | undefined {
+    if ((this.flags & CONTEXT) === 0) return undefined;
+    const reading = this.behindAttachments();
+    skip(reading);
+    if ((this.flags & TAGGED) !== 0) skip(reading);
+    return readText(reading);
+  }
+
   /** In bytes. */
   get length(): number {
     return this.end - this.begin;
@@ -172,12 +182,13 @@ export interface Draft {
   readonly text?: string;
   readonly attachments?: readonly Buffer[];
   readonly tag?: string;
+  readonly context?: string;
 }
 
 const NONE: readonly string[] = [];
 
 export function encode(draft: Draft, publisher: number, number: number): Buffer {
-  const { namespace, text = '', attachments = [], takesOffset = false, tag } = draft;
+  const { namespace, text = '', attachments = [], takesOffset = false, tag, context } = draft;
   const rooms = draft.rooms ? [...draft.rooms] : NONE;
   const except = draft.except ? [...draft.except] : NONE;
   const packet = takesOffset ? text.slice(0, -1) : text;
@@ -187,6 +198,7 @@ export function encode(draft: Draft, publisher: number, number: number): Buffer 
   let size = AT.body + route + 4 * 2 + Buffer.byteLength(packet);
   for (const attachment of attachments) size += 4 + attachment.length;
   if (tag !== undefined) size += 4 + Buffer.byteLength(tag);
+  if (context !== undefined) size += 4 + Buffer.byteLength(context);
   const bytes = Buffer.allocUnsafe(size);
   bytes.writeUInt32BE(size, AT.length);
   bytes[AT.kind] = draft.kind;
@@ -194,7 +206,8 @@ export function encode(draft: Draft, publisher: number, number: number): Buffer 
     (draft.volatile ? VOLATILE : 0) |
     (draft.compress === false ? UNCOMPRESSED : 0) |
     (takesOffset ? OFFSET : 0) |
-    (tag === undefined ? 0 : TAGGED);
+    (tag === undefined ? 0 : TAGGED) |
+    (context === undefined ? 0 : CONTEXT);
   bytes.writeUIntBE(publisher, AT.publisher, 6);
   bytes.writeUIntBE(number, AT.number, 6);
   bytes.writeUInt32BE(route, AT.route);
@@ -210,7 +223,8 @@ export function encode(draft: Draft, publisher: number, number: number): Buffer 
   }
   at = writeText(bytes, packet, at);
   // Last: nodes of the release before do not look there.
-  if (tag !== undefined) writeText(bytes, tag, at);
+  if (tag !== undefined) at = writeText(bytes, tag, at);
+  if (context !== undefined) writeText(bytes, context, at);
   return bytes;
 }
 

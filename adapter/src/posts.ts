@@ -15,6 +15,8 @@ export interface Target {
   readonly compress?: boolean;
   /** Nodes that hand the event to sessions say so, by this name (`tagged`). */
   readonly tag?: string | undefined;
+  /** Text for the nodes that hand the event to sessions (`delivered`): no session sees it. */
+  readonly context?: string | undefined;
 }
 
 export interface MailboxEvent {
@@ -57,7 +59,7 @@ export function eventPost(
   node: MailboxNode,
   namespace: string,
   event: readonly unknown[],
-  { rooms = [], except = [], volatile = false, compress = true, tag }: Target = {},
+  { rooms = [], except = [], volatile = false, compress = true, tag, context }: Target = {},
 ): Post {
   const draft = {
     kind: KIND.event,
@@ -68,6 +70,7 @@ export function eventPost(
     rooms,
     except,
     ...(tag !== undefined && { tag }),
+    ...(context !== undefined && { context }),
     ...encodePacket({ type: PacketType.EVENT, nsp: namespace, data: [...event] }),
   };
   return { how: 'e', keys: targetKeys(namespace, rooms), draft };

@@ -1,6 +1,7 @@
 import type { ServerOptions } from 'socket.io';
 import type { NoticeListener, TaggedListener } from './listeners.js';
 import type { NoticeBody } from './notices.js';
+import type { Origin } from './origin.js';
 import type { Registry } from './registry.js';
 import type { Session } from './session.js';
 
@@ -19,6 +20,8 @@ export interface Publication {
   readonly volatile?: boolean;
   /** Of an event that an inbox keeps: every node that hands it to sessions hears the tag. */
   readonly tag?: string;
+  /** Where it comes from: travels with it, and no session sees it. */
+  readonly origin?: Origin;
 }
 
 /** Room membership of users, changed on every node that has a session of theirs. */

@@ -10,12 +10,15 @@ import type { Backplane, Publication } from './backplane.js';
  * @throws whatever else `publish` throws
  */
 export async function forward(backplane: Backplane, publication: Publication): Promise<Delivered> {
+  const origin = { door: 'client', written: Date.now() } as const;
+  // One object: the backplane knows by it what it could not publish.
+  const said = { ...publication, origin };
   try {
-    await backplane.publish(publication);
+    await backplane.publish(said);
     return { scope: 'cluster' };
   } catch (error) {
     if (!(error instanceof GatewayError && error.code === 'backplane_unavailable')) throw error;
-    backplane.deliverLocally(publication);
+    backplane.deliverLocally(said);
     metrics.notForwarded.add();
     return { scope: 'local' };
   }

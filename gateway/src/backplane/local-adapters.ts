@@ -4,6 +4,7 @@ import { GatewayError } from '@streamgate/protocol/errors';
 import { userRoom } from '@streamgate/protocol/rooms';
 import type { LostSession, Notice, Publication, Relocation, SessionData } from './backplane.js';
 import type { Listeners } from './listeners.js';
+import { contextOf, delivered } from './origin.js';
 import { roomKey, roomName } from './room-key.js';
 import type { Session } from './session.js';
 
@@ -21,6 +22,8 @@ export interface EventPacket {
 interface Flags extends BroadcastFlags {
   /** Of a tagged event. */
   tag?: string;
+  /** Where it comes from. */
+  context?: string;
   /** The packet is a notice: no session is sent it. */
   notice?: Pick<Notice, 'to' | 'body'>;
 }
@@ -58,10 +61,17 @@ export class LocalAdapters<A extends Adapter = Adapter> {
     const internals = adapter as unknown as { apply: Apply };
     const apply = internals.apply.bind(adapter);
     internals.apply = (options, hand) => {
-      const { notice, tag } = options.flags ?? {};
-      if (notice) this.hear(namespace, notice);
-      else if (tag === undefined) apply(options, hand);
-      else this.listeners.delivering(namespace, targetOf(options), tag, () => apply(options, hand));
+      const { notice, tag, context } = options.flags ?? {};
+      if (notice) return this.hear(namespace, notice);
+      let sessions = 0;
+      const deliver = () =>
+        apply(options, (socket) => {
+          sessions += 1;
+          hand(socket);
+        });
+      if (tag === undefined) deliver();
+      else this.listeners.delivering(namespace, targetOf(options), tag, deliver);
+      if (sessions > 0) delivered(context === undefined ? [] : [context], 1, sessions);
     };
   }
 
@@ -145,14 +155,21 @@ export function packetOfNotice({ namespace, to, body }: Notice) {
 
 /** Room names -> what adapters address; everyone is an empty set. */
 export function optionsOf(
-  publication: Pick<Publication, 'to' | 'except' | 'exceptSessions' | 'volatile' | 'tag'>,
+  publication: Pick<
+    Publication,
+    'to' | 'except' | 'exceptSessions' | 'volatile' | 'tag' | 'origin'
+  >,
 ): Options {
-  const { to, except = [], exceptSessions = [], volatile, tag } = publication;
+  const { to, except = [], exceptSessions = [], volatile, tag, origin } = publication;
   const excepted = new Set([...except.map(roomKey), ...exceptSessions]);
   return {
     rooms: new Set(to === '*' ? [] : to.map(roomKey)),
     except: excepted,
-    flags: { ...(volatile && { volatile }), ...(tag !== undefined && { tag }) },
+    flags: {
+      ...(volatile && { volatile }),
+      ...(tag !== undefined && { tag }),
+      ...(origin && { context: contextOf(origin) }),
+    },
   };
 }
 

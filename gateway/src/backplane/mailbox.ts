@@ -15,6 +15,7 @@ import type {
 } from './backplane.js';
 import { LocalAdapters, lostSession, namesOf, optionsOf } from './local-adapters.js';
 import type { NoticeBody } from './notices.js';
+import { delivered } from './origin.js';
 import { RedisBackplane, type RedisConfig } from './redis-backplane.js';
 import { redisKeys } from './redis-keys.js';
 import { LinkFault } from './redis-link.js';
@@ -64,6 +65,7 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
     this.mailbox.on('tagged', (namespace, rooms, tag) =>
       this.listeners.tagged(namespace, rooms.length === 0 ? '*' : namesOf(rooms), tag),
     );
+    this.mailbox.on('delivered', delivered);
     this.mailbox.on('notice', (namespace, rooms, body) =>
       this.listeners.notice(
         namespace,
@@ -189,8 +191,14 @@ function noticeOf({ namespace, to, body }: Notice) {
 /** Room names -> what the adapter addresses; everyone is no room. */
 function targetOf(publication: Parameters<typeof optionsOf>[0]) {
   const { rooms, except, flags } = optionsOf(publication);
-  const { volatile = false, tag } = flags;
-  return { rooms: [...rooms], except: [...except], volatile, ...(tag !== undefined && { tag }) };
+  const { volatile = false, tag, context } = flags;
+  return {
+    rooms: [...rooms],
+    except: [...except],
+    volatile,
+    ...(tag !== undefined && { tag }),
+    ...(context !== undefined && { context }),
+  };
 }
 
 /** @throws GatewayError `backplane_unavailable` when the adapter's Redis is away */

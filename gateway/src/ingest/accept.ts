@@ -118,6 +118,7 @@ export function actsOf(
   accepted: Accepted,
   tag: string | undefined,
   writtenAt: number,
+  door: Caller['door'],
   rules: Rules,
 ): Act[] {
   const { command, relocation } = accepted;
@@ -135,8 +136,9 @@ export function actsOf(
     return [{ namespace, to: 'nodes', body }, ...revocationOf(accepted, writtenAt)];
   }
   if (command.action !== 'emit') return moves;
-  const { to, except, event, args, volatile } = command;
-  const publication = { namespace, to, except, event, args, volatile };
+  const { to, except, event, args, volatile, traceparent, tracestate } = command;
+  const origin = { door, written: writtenAt, traceparent, tracestate };
+  const publication = { namespace, to, except, event, args, volatile, origin };
   if (tag === undefined) return [...moves, publication];
   return [...moves, keptAct(rules, { ...publication, tag }, usersOf(command) ?? [])];
 }

@@ -165,7 +165,7 @@ export class Executor {
           return { step: 'expired', deed: { ...entry, acts: [] } };
         const once = onceOf(accepted);
         const inbox = keepsakeOf(accepted, tagOf(item, consumer), deadline);
-        const acts = actsOf(accepted, inbox?.tag, writtenAt, this.parts.config);
+        const acts = actsOf(accepted, inbox?.tag, writtenAt, caller.door, this.parts.config);
         const { relocation: hold } = accepted;
         const revoke = tokensOf(accepted, writtenAt);
         const deed = {

@@ -10,6 +10,17 @@ export const backplaneMetrics = {
     'streamgate_backplane_warnings',
     "Warnings about Redis' settings: eviction policy, AOF, memory near its limit",
   ),
+  deliveries: new Count(
+    'streamgate_deliveries_total',
+    'Events written to sessions of this node: one for each session; replies to its own events are not counted',
+  ),
+  deliverySeconds: new Histogram(
+    'streamgate_delivery_seconds',
+    'From an event having been written (XADD, a Kafka record, a request, a client) to its being on the sockets of this node, once for each event and node; by the clocks of both ends',
+    SECONDS,
+    'door',
+    ['client', 'http', 'tcp', 'stream', 'kafka'],
+  ),
   publishSeconds: new Histogram(
     'streamgate_backplane_publish_seconds',
     'How long the backplane took to accept an event; with `mailbox` until this node has delivered it too',

@@ -1,0 +1,115 @@
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../client.js';
+import { ALICE, BOB, Cluster, TOPOLOGIES } from '../cluster.js';
+
+describe.each(TOPOLOGIES)('metrics on %s', (topology) => {
+  const cluster = new Cluster(topology);
+  beforeAll(() => cluster.start());
+  afterEach(() => cluster.clear());
+  afterAll(() => cluster.stop());
+
+  /** How much a series grows, on each node, while something is done. */
+  async function growth(series: string, act: () => Promise<void>): Promise<number[]> {
+    const nodes = [cluster.one, cluster.two];
+    const before = await Promise.all(nodes.map((node) => node.metric(series)));
+    await act();
+    const after = await Promise.all(nodes.map((node) => node.metric(series)));
+    return after.map((value, index) => value - before[index]!);
+  }
+
+  test('every node measures the way of a command to its own sessions, once for each event', async () => {
+    const here = await cluster.connect(ALICE, 'one');
+    const there = [await cluster.connect(BOB, 'two'), await cluster.connect(BOB, 'two')];
+    const emit = async (event: string) => {
+      const to = ['user:alice', 'user:bob'];
+      expect((await cluster.rest('POST /v1/commands', { to, event })).status).toBe(200);
+      for (const client of [here, ...there]) await client.next(event);
+    };
+    const alone = topology === 'memory';
+    expect(
+      await growth('streamgate_delivery_seconds_count{door="http"}', () => emit('measured')),
+    ).toEqual([1, 1]);
+    expect(await growth('streamgate_deliveries_total', () => emit('counted'))).toEqual(
+      alone ? [3, 3] : [1, 2],
+    );
+    const [, slowest] = await growth(
+      'streamgate_delivery_seconds_bucket{door="http",le="10"}',
+      () => emit('in time'),
+    );
+    expect(slowest).toBe(1);
+  });
+
+  test('what a client says is measured from its event to its answer, and to the others', async () => {
+    const speaker = await cluster.connect(ALICE, 'one');
+    const listener = await cluster.connect(BOB, 'two');
+    const say = async () => {
+      await speaker.ask('send-message', { message: 'hi' });
+      await listener.next('broadcast-message');
+    };
+    const event = 'streamgate_events_in_total{event="send-message"}';
+    expect((await growth(event, say))[0]).toBe(1);
+    expect((await growth('streamgate_event_seconds_count{namespace="/"}', say))[0]).toBe(1);
+    expect((await growth('streamgate_delivery_seconds_count{door="client"}', say))[1]).toBe(1);
+    const unknown = 'streamgate_events_in_total{event="other"}';
+    expect((await growth(unknown, async () => void (await speaker.ask('made up', {}))))[0]).toBe(1);
+  });
+
+  test('sessions by transport, users of the cluster, and how long sessions last', async () => {
+    await cluster.connect(ALICE, 'one', { transports: ['polling'] });
+    const left = await cluster.connect(BOB, 'two', { transports: ['websocket'] });
+    const { one, two } = cluster;
+    const sessions = (transport: string) =>
+      `streamgate_sessions{namespace="/",transport="${transport}"}`;
+    expect(await one.metric(sessions('polling'))).toBe(1);
+    expect(await two.metric(sessions('websocket'))).toBe(1);
+    for (const node of [one, two])
+      await eventually(
+        () => node.metric('streamgate_users{namespace="/"}'),
+        (users) => users === 2,
+      );
+    await eventually(
+      () => two.metric('streamgate_traffic_bytes_total{direction="out"}'),
+      (bytes) => bytes > 0,
+    );
+    const ended = await growth('streamgate_session_duration_seconds_count', async () => {
+      left.close();
+      await eventually(
+        () => two.metric(sessions('websocket')),
+        (open) => open === 0,
+      );
+    });
+    expect(ended[1]).toBe(1);
+  });
+
+  test.skipIf(topology === 'memory')(
+    'a command of the stream: its queue and its steps',
+    async () => {
+      const client = await cluster.connect(ALICE, 'two');
+      const redis = new Redis(cluster.redisUrl);
+      const write = async () => {
+        await redis.xadd('streamgate:emit', '*', 'to', 'user:alice', 'event', 'written');
+        await client.next('written');
+      };
+      const sum = (grown: readonly number[]) => grown.reduce((all, each) => all + each, 0);
+      for (const name of ['queue_seconds', 'seconds', 'batch_size'])
+        await growth(`streamgate_command_${name}_count{door="stream"}`, async () => {
+          await write();
+          // The outcome is counted when its step has been acknowledged, which the client outruns.
+          await eventually(
+            async () =>
+              sum(
+                await Promise.all(
+                  [cluster.one, cluster.two].map((node) =>
+                    node.metric(`streamgate_command_${name}_count{door="stream"}`),
+                  ),
+                ),
+              ),
+            (count) => count > 0,
+          );
+        });
+      expect(sum(await growth('streamgate_delivery_seconds_count{door="stream"}', write))).toBe(1);
+      redis.disconnect();
+    },
+  );
+});
