@@ -11,7 +11,7 @@ export interface Suite {
 export const suites: Suite[] = [
   {
     name: 'unit',
-    include: ['protocol/src/**/*.test.ts', 'gateway/src/**/*.test.ts'],
+    include: ['protocol/src/**/*.test.ts', 'gateway/src/**/*.test.ts', 'gateway/test/*.test.ts'],
     needs: ['redis-server', 'postgres'],
   },
   {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
 import { freePort } from './redis.js';
+import { tie } from './tied.js';
 
 /** A real PostgreSQL of the test's own, on a free port of loopback, with its data in a folder. */
 export interface TestPostgres {
@@ -111,10 +112,7 @@ async function launch(args: string[], url: string): Promise<ChildProcess> {
   child.stderr?.on('data', (chunk: Buffer) => {
     output = (output + chunk.toString()).slice(-4000);
   });
-  // A test process that dies must not leave its server behind.
-  const onExit = () => child.kill('SIGQUIT');
-  process.once('exit', onExit);
-  child.once('exit', () => process.off('exit', onExit));
+  tie(child, 'QUIT');
   const failed = once(child, 'error').then(([error]) => Promise.reject(error as Error));
   const exited = once(child, 'exit').then(() =>
     Promise.reject(new Error(`postgres ended at start:\n${output}`)),

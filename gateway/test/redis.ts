@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tie } from './tied.ts';
 
 /** A real redis-server of the test's own, on a free port of loopback, with its data in a folder. */
 export interface TestRedis {
@@ -153,15 +154,11 @@ export async function freePort(): Promise<number> {
 }
 
 async function launch(args: string[], port: number): Promise<ChildProcess> {
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = tie(spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] }));
   let output = '';
   child.stdout?.on('data', (chunk: Buffer) => {
     output = (output + chunk.toString()).slice(-4000);
   });
-  // A test process that dies must not leave its server behind.
-  const onExit = () => child.kill('SIGKILL');
-  process.once('exit', onExit);
-  child.once('exit', () => process.off('exit', onExit));
   const failed = once(child, 'error').then(([error]) => Promise.reject(error as Error));
   const exited = once(child, 'exit').then(() =>
     Promise.reject(new Error(`redis-server ended at start:\n${output}`)),

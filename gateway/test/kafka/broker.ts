@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Admin, type BaseOptions } from '@platformatic/kafka';
 import { eventually } from '../client.js';
 import { freePort } from '../redis.js';
+import { tie } from '../tied.js';
 
 /** `tools/ensure kafka` puts it there. */
 const libraries = fileURLToPath(new URL('../../../.cache/kafka', import.meta.url));
@@ -137,11 +138,7 @@ function java(main: string, args: string[]): void {
 }
 
 async function launch(file: string, client: BaseOptions): Promise<ChildProcess> {
-  const child = spawn('java', [...flags, 'kafka.Kafka', file], { stdio: 'ignore' });
-  // A test process that dies must not leave its broker behind.
-  const onExit = () => child.kill('SIGKILL');
-  process.once('exit', onExit);
-  child.once('exit', () => process.off('exit', onExit));
+  const child = tie(spawn('java', [...flags, 'kafka.Kafka', file], { stdio: 'ignore' }));
   await eventually(
     () => {
       if (child.exitCode !== null) throw new Error('the broker ended at start');
