@@ -136,7 +136,7 @@ export class ConversationRooms {
         await this.takeOutAll(conversationId, (userId) => members.has(userId));
       }
     } catch (error) {
-      log.warn({ code: toGatewayError(error).code }, 'members cannot be read from the store');
+      log.debug({ code: toGatewayError(error).code }, 'members cannot be read from the store');
       this.retry = setTimeout(() => void this.checkMembers(), RETRY_MS).unref();
     }
   }
@@ -147,6 +147,10 @@ export class ConversationRooms {
   ): Promise<void> {
     for (const session of this.sessions.get(conversationId) ?? []) {
       if (isMember(session.principal.userId)) continue;
+      if (!session.isIn(conversationRoom(conversationId))) {
+        this.forget(session, conversationId);
+        continue;
+      }
       await this.takeOut(session, conversationId);
       session.send('left-conversation', { conversationId, success: true });
     }

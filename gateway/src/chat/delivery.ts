@@ -36,7 +36,7 @@ export class Delivery {
       if (body.kind === 'chat') this.hear(body);
     });
     backplane.onHealthChange(({ up }) => {
-      if (up) for (const served of this.served.values()) served.catchUp().catch(logFailure);
+      if (up) for (const served of this.served.values()) served.suspect();
     });
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
@@ -131,5 +131,5 @@ export class Delivery {
 }
 
 function logFailure(error: unknown): void {
-  log.warn({ code: toGatewayError(error).code }, 'messages cannot be read from the store');
+  log.debug({ code: toGatewayError(error).code }, 'messages cannot be read from the store');
 }

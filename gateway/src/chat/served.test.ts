@@ -175,6 +175,24 @@ describe('order', () => {
     expect(a.seqs).toEqual([3]);
   });
 
+  test('what was said while nobody could be heard is fetched, when it can be', async () => {
+    const bench = new Bench();
+    const a = new FakeSession('a');
+    await bench.join(a);
+    bench.keep(1, 2, 3, 4);
+    bench.away = true;
+    bench.served.suspect();
+    await vi.advanceTimersByTimeAsync(20_000);
+    bench.away = false;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(a.got.map(([event]) => event)).toEqual(Array(4).fill('receive-message'));
+    bench.away = true;
+    bench.served.suspect();
+    bench.served.close();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   test('what becomes of a message is told after it', async () => {
     const bench = new Bench();
     const a = new FakeSession('a');

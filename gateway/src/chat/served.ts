@@ -46,7 +46,9 @@ export class Served {
   private readonly joining = new Set<string>();
   private reading: Promise<void> = Promise.resolve();
   private nextReading: Promise<void> | undefined;
+  private unsure = false;
   private filling = false;
+  private closed = false;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -105,7 +107,14 @@ export class Served {
     return this.nextReading;
   }
 
+  /** Something may have been said that was not heard here. */
+  suspect(): void {
+    this.unsure = true;
+    this.waitForGap();
+  }
+
   close(): void {
+    this.closed = true;
     clearTimeout(this.timer);
   }
 
@@ -159,7 +168,7 @@ export class Served {
 
   /** What is missing may be on its way: it is given a moment. */
   private waitForGap(): void {
-    if (!this.isBehind || this.filling) return;
+    if ((!this.isBehind && !this.unsure) || this.filling) return;
     this.timer ??= setTimeout(() => void this.fill(), HOLD_MS).unref();
   }
 
@@ -190,23 +199,27 @@ export class Served {
   /** Asks the store for what is missing; tells sessions to reload when it cannot be had. */
   private async fill(): Promise<void> {
     this.timer = undefined;
-    if (this.filling || !this.isBehind) return;
+    if (this.filling) return;
     this.filling = true;
-    const until = performance.now() + GIVE_UP_MS;
-    while (this.isBehind) {
+    let until = performance.now() + GIVE_UP_MS;
+    while ((this.isBehind || this.unsure) && !this.closed) {
       const before = this.last;
+      this.unsure = false;
       try {
         await this.catchUp();
         // Heard of, and not kept: nothing to wait for.
-        if (this.last === before) break;
+        if (this.isBehind && this.last === before) this.giveUp();
       } catch (error) {
+        this.unsure = true;
         this.desk.failed(error);
-        if (performance.now() > until) break;
+        if (this.isBehind && performance.now() > until) {
+          this.giveUp();
+          until = performance.now() + GIVE_UP_MS;
+        }
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
       }
     }
     this.filling = false;
-    if (this.isBehind) this.giveUp();
   }
 
   private giveUp(): void {
