@@ -19,7 +19,7 @@ type Where = 'one' | 'two';
 /** What a row's test has: one gateway on one node or two, its people, and a service. */
 export class Cluster {
   readonly topology: Topology;
-  private readonly env: NodeEnv;
+  protected readonly env: NodeEnv;
   private nodes: Record<Where, TestNode> | undefined;
   private redis: TestRedis | undefined;
   private clients: Client[] = [];
@@ -27,7 +27,7 @@ export class Cluster {
 
   constructor(topology: Topology, env: NodeEnv = {}) {
     this.topology = topology;
-    this.env = env;
+    this.env = { ...env };
   }
 
   async start(): Promise<void> {
@@ -73,8 +73,8 @@ export class Cluster {
   }
 
   /** A client that the test connects by itself, closed with the others. */
-  client(where: Where, options: ClientOptions): Client {
-    const client = new Client(this.nodes![where].url, options);
+  client(where: Where, options: ClientOptions, namespace = ''): Client {
+    const client = new Client(this.nodes![where].url + namespace, options);
     this.clients.push(client);
     return client;
   }
@@ -118,9 +118,19 @@ export function document(
   rows: (cluster: Cluster) => void,
   env: NodeEnv = {},
 ): void {
+  onTopologies(number, TOPOLOGIES, (topology) => new Cluster(topology, env), rows);
+}
+
+/** The same on these topologies, with clusters of the caller's own making. */
+export function onTopologies<C extends Cluster>(
+  number: number,
+  topologies: readonly Topology[],
+  create: (topology: Topology) => C,
+  rows: (cluster: C) => void,
+): void {
   describe(`document ${number}`, () => {
-    describe.each(TOPOLOGIES)('on %s', (topology) => {
-      const cluster = new Cluster(topology, env);
+    describe.each(topologies)('on %s', (topology) => {
+      const cluster = create(topology);
       beforeAll(() => cluster.start());
       afterEach(() => cluster.clear());
       afterAll(() => cluster.stop());

@@ -40,7 +40,7 @@ export interface ChatEvents {
 }
 
 /** Document 2's `EventsService`. What belongs to one conversation stays in order. */
-export function chatEvents(emitter: Emitter): ChatEvents {
+export function chatEvents(emitter: Pick<Emitter, 'of'>): ChatEvents {
   const chat = emitter.of('/chat');
   const conversation = (id: Id) => chat.to(`conversation:${id}`);
   return {

@@ -123,11 +123,7 @@ export class Conversations {
     const conversation = await store.conversation(id, userId);
     // Taken out again meanwhile: whoever did that has said so.
     if (!conversation) return;
-    this.tell(
-      roomsOf(conversation.members.filter((member) => member.userId !== userId)),
-      'member-added',
-      memberChange(caller, id, userId),
-    );
+    this.tell(roomsOf(conversation.members), 'member-added', memberChange(caller, id, userId));
     this.tell(
       [userRoom(userId)],
       'conversation-created',
@@ -138,13 +134,11 @@ export class Conversations {
   /**
    * A member leaves, or the owner or a service takes it out; its sessions leave at once, on all nodes.
    * @throws GatewayError `conversation_not_found`, `conversation_fixed`, `forbidden`,
-   *   `backplane_unavailable`, `database_unavailable`
+   *   `database_unavailable`
    */
   async removeMember(caller: Principal, id: number, userId: string): Promise<void> {
-    const { store, backplane, rooms } = this.parts;
+    const { store, rooms } = this.parts;
     if (!(await this.mayRemove(caller, id, userId))) throw new GatewayError('forbidden');
-    // Sessions on other nodes could not be told to leave, and would go on reading.
-    if (!backplane.health().up) throw new GatewayError('backplane_unavailable');
     const changed = isChange(await store.removeMember(id, userId));
     await rooms.leaveAll(id, userId);
     if (!changed) return;

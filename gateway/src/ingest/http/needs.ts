@@ -30,7 +30,7 @@ export interface Conversations {
   rename(caller: Principal, id: number, title: string): Promise<Conversation>;
   /** @throws GatewayError `conversation_fixed`, `conversation_full` */
   addMember(caller: Principal, id: number, userId: string): Promise<void>;
-  /** @throws GatewayError `conversation_fixed`, `forbidden`, `backplane_unavailable` */
+  /** @throws GatewayError `conversation_fixed`, `forbidden` */
   removeMember(caller: Principal, id: number, userId: string): Promise<void>;
   history(caller: Principal, id: number, range: QueryOf<'messages'>): Promise<AnswerOf<'messages'>>;
 }

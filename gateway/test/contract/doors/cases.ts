@@ -6,7 +6,11 @@ import { tokenOf } from '../../tokens.js';
 import type { ServiceDoor } from './doors.js';
 
 /** How the nodes have to be set up for the cases. */
-export const DOOR_ENV = { STREAMGATE_COMMAND_MAX_BYTES: String(16 * 1024) };
+export const DOOR_ENV = {
+  STREAMGATE_COMMAND_MAX_BYTES: String(16 * 1024),
+  // What services send to sessions of chat does not need the database of chat: this one is away.
+  STREAMGATE_DATABASE_URL: 'postgres://nobody:none@127.0.0.1:1/none',
+};
 
 const MAX_BYTES = Number(DOOR_ENV.STREAMGATE_COMMAND_MAX_BYTES);
 
@@ -78,6 +82,18 @@ export function doorCases(
       expect(await one.next('quiz:created')).toEqual({ n: 7 });
       expect(await two.next('quiz:created')).toEqual({ n: 7 });
       expect(await heard(other, 'user:bob', 'quiz:created')).toEqual([]);
+    });
+
+    test('to sessions on /chat, and only there', async () => {
+      const auth = { token: await tokenOf(ALICE) };
+      const chatting = cluster.client('two', { auth }, '/chat');
+      await chatting.next('connected');
+      const client = await cluster.connect(ALICE, 'two');
+      const message = { id: 1, conversation_id: 1, content: 'Hello!' };
+      const fields = { to: 'user:alice', event: 'receive-message', data: message };
+      expect(await door.emit({ nsp: '/chat', ...fields })).toMatchObject({ outcome: 'done' });
+      expect(await chatting.next('receive-message')).toEqual(message);
+      expect(await heard(client, 'user:alice', 'receive-message')).toEqual([]);
     });
 
     test('to several users, a role, everyone: one copy each', async () => {
