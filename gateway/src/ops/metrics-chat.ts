@@ -1,4 +1,4 @@
-import { Count, Reading, Readings } from './metric-kinds.js';
+import { Count, Histogram, Reading, Readings, SECONDS } from './metric-kinds.js';
 
 /** Of chat and its database. */
 export const chatMetrics = {
@@ -17,9 +17,10 @@ export const chatMetrics = {
     'outcome',
     ['done', 'unavailable', 'failed'],
   ),
-  databaseSeconds: new Count(
-    'streamgate_database_seconds_total',
-    'How long requests to the database of chat took, all together',
+  databaseSeconds: new Histogram(
+    'streamgate_database_seconds',
+    'How long a request to the database of chat took, with waiting for a connection; a batch of messages is one',
+    SECONDS,
   ),
   chatMessages: new Count(
     'streamgate_chat_messages_total',

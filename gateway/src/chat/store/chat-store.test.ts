@@ -1,8 +1,9 @@
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MEMBERS_MAX } from '@streamgate/protocol/chat';
 import { makeGroup, openStore } from '../../../test/chat-store.js';
 import { type TestPostgres, startPostgres } from '../../../test/postgres.js';
-import { type ChatStore, type NewMessage, REACTIONS_MAX } from './chat-store.js';
+import { type ChatStore, type Message, type NewMessage, REACTIONS_MAX } from './chat-store.js';
 
 let server: TestPostgres;
 beforeAll(async () => {
@@ -299,7 +300,7 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
       const sent = await Promise.allSettled([
         store.send(saying(id, ann, 'one')),
         store.send(saying(id, ann, 'two')),
-        store.send(saying(id, ann, 'nul \0')),
+        store.send(saying(id, ann, 'nul \0, private')),
         store.send(saying(id, ann, 'three')),
       ]);
       expect(sent).toMatchObject([
@@ -308,6 +309,9 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
         { reason: { code: 'internal' } },
         { value: { message: { seq: 3 } } },
       ]);
+      const refused = sent[2] as PromiseRejectedResult;
+      expect(inspect(refused.reason, { depth: 5 })).toContain('SQLSTATE 22P05');
+      expect(inspect(refused.reason, { depth: 5 })).not.toContain('private');
       expect(store.health().up).toBe(true);
     });
 
@@ -421,7 +425,7 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
     test('move forward, never back, and count what is unread', async () => {
       const [ann, bob] = [somebody(), somebody()];
       const conversationId = await makeGroup(store, [ann, bob]);
-      const sent = [];
+      const sent: Message[] = [];
       for (let number = 1; number <= 4; number++)
         sent.push(await say(conversationId, ann, `${number}`));
       const receipt = (index: number, userId = bob) => ({

@@ -1,5 +1,6 @@
-import { GatewayError } from '@streamgate/protocol/errors';
+import { type ErrorCode, GatewayError } from '@streamgate/protocol/errors';
 import { log, repeated } from '../../ops/log.js';
+import { metrics } from '../../ops/metrics.js';
 import { StoreConfigError, type StoreHealth } from './chat-store.js';
 import { faultOf } from './faults.js';
 import type { Db } from './tables.js';
@@ -8,6 +9,11 @@ import type { Db } from './tables.js';
 const RETRY_MS = 500;
 const CHECK_MS = 2000;
 const LOG_MS = 10_000;
+/** As metrics count them; whatever else is told was asked wrongly, and answered. */
+const OUTCOMES: Partial<Record<ErrorCode, string>> = {
+  database_unavailable: 'unavailable',
+  internal: 'failed',
+};
 
 /** An open database with a schema that is up to date. */
 export interface Link {
@@ -69,18 +75,27 @@ export class Database {
    */
   async run<T>(work: (db: Db) => Promise<T>): Promise<T> {
     const { link } = this;
-    if (!link) throw unavailable();
+    if (!link) {
+      metrics.databaseQueries.add('unavailable');
+      throw unavailable();
+    }
+    const began = performance.now();
     let refuse: (error: GatewayError) => void = () => undefined;
     const lost = new Promise<never>((_, reject) => {
       refuse = reject;
     });
     this.waiting.add(refuse);
     try {
-      return await Promise.race([work(link.db), lost]);
+      const result = await Promise.race([work(link.db), lost]);
+      metrics.databaseQueries.add('done');
+      return result;
     } catch (error) {
-      throw this.judged(error, link);
+      const told = this.judged(error, link);
+      metrics.databaseQueries.add(OUTCOMES[told.code] ?? 'done');
+      throw told;
     } finally {
       this.waiting.delete(refuse);
+      metrics.databaseSeconds.observe((performance.now() - began) / 1000);
     }
   }
 
@@ -98,7 +113,8 @@ export class Database {
   private judged(error: unknown, link: Link): GatewayError {
     if (error instanceof GatewayError) return error;
     const { kind, reason } = faultOf(error);
-    if (kind === 'ours') return new GatewayError('internal', undefined, { cause: error });
+    if (kind === 'ours')
+      return new GatewayError('internal', undefined, { cause: withoutValues(error) });
     if (kind === 'cut') this.checkSoon(0);
     else if (kind !== 'busy') this.lose(link, reason);
     return unavailable(error);
@@ -162,9 +178,22 @@ export class Database {
 function asConfigError(error: unknown): StoreConfigError | undefined {
   const { kind, reason } = faultOf(error);
   if (kind !== 'config' && kind !== 'ours') return undefined;
-  return new StoreConfigError(`The database cannot be used: ${reason}.`, { cause: error });
+  return new StoreConfigError(`The database cannot be used: ${reason}.`, {
+    cause: withoutValues(error),
+  });
+}
+
+/** What PostgreSQL says of an error quotes values: those of messages, too. */
+function withoutValues(error: unknown): unknown {
+  if (!(error instanceof Error && 'severity' in error)) return error;
+  const { code, table, constraint, routine } = error as Error & Record<string, unknown>;
+  const message = `the database refused a statement: ${faultOf(error).reason}`;
+  return Object.assign(new Error(message), { code, table, constraint, routine });
 }
 
 function unavailable(cause?: unknown): GatewayError {
-  return new GatewayError('database_unavailable', undefined, { retryAfterMs: RETRY_MS, cause });
+  return new GatewayError('database_unavailable', undefined, {
+    retryAfterMs: RETRY_MS,
+    cause: withoutValues(cause),
+  });
 }

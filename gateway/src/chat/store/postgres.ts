@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { type CustomTypesConfig, Pool, type PoolClient, type PoolConfig, types } from 'pg';
+import { metrics } from '../../ops/metrics.js';
 import { StoreConfigError } from './chat-store.js';
 import type { Engine, Link } from './database.js';
 import { migrate } from './migrate.js';
@@ -47,6 +48,11 @@ export class PostgresEngine implements Engine {
     pool.on('connect', (client) => clients.add(client));
     pool.on('remove', (client) => clients.delete(client));
     pool.on('error', onCut);
+    metrics.databaseConnections.read(() => [
+      ['busy', pool.totalCount - pool.idleCount],
+      ['idle', pool.idleCount],
+      ['waiting', pool.waitingCount],
+    ]);
     const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
     return {
       db: db.withSchema(SCHEMA),
