@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Order, Publish, Reading, Start, Told } from './node.ts';
+import type { Order, Publish, Reading, Register, Start, Told } from './node.ts';
 
 const program = fileURLToPath(new URL('node.ts', import.meta.url));
 
@@ -37,6 +37,12 @@ export class BenchNode {
   async publish(publish: Publish): Promise<void> {
     this.send({ publish });
     await hears(this.child, 'published');
+  }
+
+  /** Resolves when Redis has all of these sessions, which have no connections. */
+  async register(register: Register): Promise<void> {
+    this.send({ register });
+    await hears(this.child, 'registered');
   }
 
   /** @param collect run the garbage collector first */
