@@ -41,7 +41,7 @@ export const suites: Suite[] = [
     name: 'nodes',
     include: ['gateway/test/nodes/**/*.test.ts'],
     serial: true,
-    needs: ['redis-server', 'redis-sentinel'],
+    needs: ['redis-server', 'redis-sentinel', 'postgres'],
   },
   {
     name: 'kafka',
