@@ -14,6 +14,8 @@ type Step = 'begin' | 'end';
 
 /** For how many timeouts of Redis an id is reserved: publishing takes one at most, and so does recording. */
 const RESERVED_TIMEOUTS = 4;
+/** And for no more ms: so long it holds up the next try when a node dies. */
+const RESERVED_MAX = 5000;
 /** How often it is looked whether another try has come to its end, in ms. */
 const LOOK_MS = 20;
 
@@ -90,7 +92,7 @@ export class TwoStepLedger implements Ledger {
   private run(step: Step, deeds: readonly Deed[], consumer: Consumer | undefined, tryId: string) {
     const { idempotencySeconds, redisTimeoutMs } = this.config;
     const args = argumentsOf(deeds, consumer, idempotencySeconds, this.keys.done);
-    args.push(tryId, RESERVED_TIMEOUTS * redisTimeoutMs);
+    args.push(tryId, Math.min(RESERVED_TIMEOUTS * redisTimeoutMs, RESERVED_MAX));
     type Scripts = Redis & Record<string, (...args: unknown[]) => Promise<unknown>>;
     return this.link.call((redis) => (redis as Scripts)[`ledger:${step}`]!(...args));
   }

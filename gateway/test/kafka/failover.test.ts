@@ -28,8 +28,9 @@ async function begin(running = true): Promise<void> {
   service = new KafkaService(broker);
 }
 
-async function start(joins = true): Promise<TestNode> {
+async function start(joins = true, backplane = 'mailbox'): Promise<TestNode> {
   const node = await startNode({
+    STREAMGATE_BACKPLANE: backplane,
     STREAMGATE_REDIS_URL: redis.url,
     STREAMGATE_KAFKA_BROKERS: broker.address,
     STREAMGATE_DRAIN_SECONDS: '0',
@@ -113,25 +114,36 @@ async function heard(client: Client, count: number) {
   return { repeated, reordered };
 }
 
-test('nodes come and go while services write: planned, and by SIGKILL', async () => {
-  await begin();
-  const first = await start();
-  const client = await open(first);
-  const writer = new Writer('churn');
-  await writer.wrote(20);
-  const second = await start();
-  const third = await start();
-  await writer.wrote(60);
-  await second.stop();
-  await writer.wrote(100);
-  await third.kill();
-  const killed = Date.now();
-  await writer.wrote(120);
-  const count = await writer.stop();
-  // Written after the kill, to whatever partition: all of them are read again.
-  expect(await heard(client, count)).toEqual({ repeated: 0, reordered: 0 });
-  expect(Date.now() - killed).toBeLessThan(15_000);
-});
+/** On `streams` acting and recording are two steps: what was under way when a node is killed may come twice. */
+const UNDER_WAY = 64;
+
+test.each([
+  ['mailbox', 0],
+  ['streams', UNDER_WAY],
+])(
+  'nodes come and go on %s while services write: planned, and by SIGKILL',
+  async (backplane, most) => {
+    await begin();
+    const first = await start(true, backplane);
+    const client = await open(first);
+    const writer = new Writer('churn');
+    await writer.wrote(20);
+    const second = await start(true, backplane);
+    const third = await start(true, backplane);
+    await writer.wrote(60);
+    await second.stop();
+    await writer.wrote(100);
+    await third.kill();
+    const killed = Date.now();
+    await writer.wrote(120);
+    const count = await writer.stop();
+    // Written after the kill, to whatever partition: all of them are read again.
+    const { repeated, reordered } = await heard(client, count);
+    expect(reordered).toBe(0);
+    expect(repeated).toBeLessThanOrEqual(most);
+    expect(Date.now() - killed).toBeLessThan(15_000);
+  },
+);
 
 test('without ids a planned change repeats nothing either', async () => {
   await begin();
