@@ -1,4 +1,6 @@
+import { CHAT_CLIENT_EVENTS } from '@streamgate/protocol/chat-client-events';
 import { CLIENT_EVENTS } from '@streamgate/protocol/client-events';
+import { CHAT_CLIENT_REFERENCE } from '@streamgate/protocol/reference-chat';
 import { CLIENT_REFERENCE } from '@streamgate/protocol/reference-client';
 import type { EventReference } from '@streamgate/protocol/reference-types';
 import type { Plugin } from 'vite';
@@ -28,6 +30,7 @@ interface Tables {
 
 const NAMESPACES: Readonly<Record<string, Tables>> = {
   '/': { events: CLIENT_EVENTS, reference: CLIENT_REFERENCE },
+  '/chat': { events: CHAT_CLIENT_EVENTS, reference: CHAT_CLIENT_REFERENCE },
 };
 
 /** All events that a client may send, in the order of the tables. */

@@ -45,6 +45,7 @@ export class Channel {
   async send(event: string, payload?: Json): Promise<Answer> {
     const { namespace, socket } = this;
     const args = payload === undefined ? [] : [payload];
+    if (!socket.active) return { error: { message: `Not connected to ${namespace}` } };
     record('out', namespace, event, payload);
     const started = performance.now();
     const answer = await new Promise<Answer>((resolve) => {

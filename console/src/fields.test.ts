@@ -1,7 +1,13 @@
+import { CHAT_CLIENT_EVENTS } from '@streamgate/protocol/chat-client-events';
+import { CLIENT_EVENTS, type ClientEvent } from '@streamgate/protocol/client-events';
 import { describe, expect, test } from 'vitest';
 import { clientEvents } from '../events-plugin.ts';
 import { draftOf, fieldsOf, payloadOf } from './fields.ts';
 
+const TABLES: Record<string, Record<string, ClientEvent>> = {
+  '/': CLIENT_EVENTS,
+  '/chat': CHAT_CLIENT_EVENTS,
+};
 const schemaOf = (name: string) => clientEvents().find((event) => event.name === name)!.schema;
 
 describe('the form of an event', () => {
@@ -21,10 +27,12 @@ describe('the form of an event', () => {
     expect(fieldsOf(schemaOf('ping'))).toBeUndefined();
   });
 
-  test.each(clientEvents())('$namespace $name: the example survives it', ({ schema, example }) => {
-    const fields = fieldsOf(schema);
+  test.each(clientEvents())('$namespace $name: the example survives it', (event) => {
+    const fields = fieldsOf(event.schema);
     if (!fields) return;
-    expect(payloadOf(fields, draftOf(fields, example))).toEqual(example ?? {});
+    const { payload } = TABLES[event.namespace]![event.name]!;
+    const filled = payloadOf(fields, draftOf(fields, event.example));
+    expect(payload.parse(filled)).toEqual(payload.parse(event.example));
   });
 });
 
@@ -36,16 +44,26 @@ test('what is typed becomes what the schema wants', () => {
       flag: { type: 'boolean' },
       choice: { enum: ['a', 2] },
       id: { anyOf: [{ type: 'string' }, { type: 'integer' }] },
+      number: { anyOf: [{ type: 'string' }, { type: 'integer' }] },
       any: {},
       left: { type: 'string' },
     },
   })!;
-  const draft = { whole: '3', flag: 'false', choice: '2', id: '007', any: '{"a":[1]}', left: '' };
+  const draft = {
+    whole: '3',
+    flag: 'false',
+    choice: '2',
+    id: '007',
+    number: '7',
+    any: '{"a":[1]}',
+    left: '',
+  };
   expect(payloadOf(fields, draft)).toEqual({
     whole: 3,
     flag: false,
     choice: 2,
     id: '007',
+    number: 7,
     any: { a: [1] },
   });
   expect(() => payloadOf(fields, { any: '{' })).toThrow(/^any: /);

@@ -89,9 +89,19 @@ export function payloadOf(fields: readonly Field[], draft: Draft): { [key: strin
 function valueOf(kind: Kind, schema: Schema, text: string): Json {
   if (kind === 'number') return Number(text);
   if (kind === 'flag') return text === 'true';
+  if (kind === 'line' && isWholeNumber(text) && takesIntegers(schema)) return Number(text);
   if (kind !== 'choice') return text;
   const values = variants(schema).flatMap((variant) => variant.enum ?? [variant.const ?? text]);
   return values.find((value) => wordOf(value) === text) ?? text;
+}
+
+/** Ids made of digits travel as numbers, where the event lets them. */
+function takesIntegers(schema: Schema): boolean {
+  return variants(schema).some(({ type }) => type === 'integer');
+}
+
+function isWholeNumber(text: string): boolean {
+  return /^(0|[1-9]\d*)$/.test(text) && Number.isSafeInteger(Number(text));
 }
 
 function parse(name: string, text: string): Json {

@@ -1,5 +1,6 @@
 import { render } from 'preact';
 import { App } from './views/app.js';
+import './chat/hear.js';
 import './style.css';
 import './theme.js';
 

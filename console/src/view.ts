@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 
 /** The parts of the page, by the hash of its address. */
-export const VIEWS = { events: 'Events' } as const;
+export const VIEWS = { events: 'Events', chat: 'Chat' } as const;
 export type View = keyof typeof VIEWS;
 
 export const view = signal<View>(viewOf(location.hash));

@@ -1,6 +1,8 @@
 import { useEffect } from 'preact/hooks';
 import { connect, state } from '../connection.js';
 import { identity, keptIdentity, readSettings, settings } from '../identity.js';
+import { view } from '../view.js';
+import { ChatView } from './chat/chat-view.js';
 import { ConnectView } from './connect-view.js';
 import { EventsView } from './events-view.js';
 import { Header } from './header.js';
@@ -15,7 +17,7 @@ export function App() {
       <Header />
       <main>
         <Notice />
-        {asks ? <ConnectView /> : <EventsView />}
+        {asks ? <ConnectView /> : view.value === 'chat' ? <ChatView /> : <EventsView />}
       </main>
     </>
   );

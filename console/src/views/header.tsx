@@ -1,5 +1,6 @@
 import { comebacks, disconnect, session, state, type State, transport } from '../connection.js';
 import { forgetIdentity } from '../identity.js';
+import { view, VIEWS } from '../view.js';
 import { nextTheme, theme } from '../theme.js';
 
 const WORDS: Record<State, string> = {
@@ -19,6 +20,7 @@ export function Header() {
         <h1>
           Streamgate <span>console</span>
         </h1>
+        {session.value && <Views />}
         <p class={`status ${state.value}`} role="status">
           {WORDS[state.value]}
         </p>
@@ -35,6 +37,18 @@ export function Header() {
       </div>
       {session.value && <Facts />}
     </header>
+  );
+}
+
+function Views() {
+  return (
+    <nav aria-label="Views">
+      {Object.entries(VIEWS).map(([name, title]) => (
+        <a key={name} href={`#${name}`} aria-current={view.value === name ? 'page' : undefined}>
+          {title}
+        </a>
+      ))}
+    </nav>
   );
 }
 

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import type { TargetedEvent, TargetedKeyboardEvent } from 'preact';
 import { CLIENT_EVENTS } from 'virtual:client-events';
 import type { Answer } from '../channel.js';
+import { openChat } from '../chat/chat.js';
 import { connected, send } from '../connection.js';
 import * as draft from '../draft.js';
 import { FieldInput } from './field-input.js';
@@ -15,6 +16,7 @@ export function SendPanel() {
 
   async function submit(submitted: TargetedEvent<HTMLFormElement>): Promise<void> {
     submitted.preventDefault();
+    if (event.namespace === '/chat') openChat();
     try {
       answer.value = await send(event.name, draft.payload(), event.namespace);
     } catch (error) {
