@@ -14,6 +14,7 @@ import type { RedisAway } from './link.js';
 import { type Draft, KIND, type Message, encodePacket, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
 import { Encoder, PacketType } from './parser.js';
+import { relocatedBy } from './relocations.js';
 import { Requests } from './requests.js';
 
 /** Stands for this node where the cluster adapter would ignore a message from itself. */
@@ -257,6 +258,8 @@ export class MailboxAdapter extends ClusterAdapter {
       uid: isOwn ? SELF : decoded.uid,
       nsp: message.namespace,
     });
+    const relocated = relocatedBy(decoded);
+    if (relocated) this.node.sessions.relocate(this.name, relocated);
   }
 
   override onResponse(response: ClusterResponse): void {
@@ -284,9 +287,13 @@ export class MailboxAdapter extends ClusterAdapter {
   private command(
     opts: BroadcastOptions,
     message: { type: number; data: unknown },
-    here: () => void,
+    present: () => void,
     { joined = [], left = [] }: { joined?: readonly string[]; left?: readonly string[] } = {},
   ): Promise<void> {
+    const here = () => {
+      present();
+      this.node.sessions.relocate(this.name, relocatedBy(message as ClusterMessage)!);
+    };
     if (opts.flags?.local) {
       here();
       return Promise.resolve();
@@ -298,7 +305,7 @@ export class MailboxAdapter extends ClusterAdapter {
       };
       const keys = this.keysOf(opts);
       for (const room of joined) keys.push(roomKey(this.name, room));
-      const how = joined.length > 0 ? (`j${joined.length}` as const) : 'e';
+      const how = joined.length > 0 ? (`j${joined.length}` as const) : 'l';
       const draft = this.clusterDraft(message);
       const keysLeft = left.map((room) => roomKey(this.name, room));
       this.node.post({ how, keys, draft, left: keysLeft }, () => resolve(), refused);

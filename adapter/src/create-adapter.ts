@@ -108,10 +108,13 @@ export interface Mailbox {
   save(namespace: string, sessionId: string): Promise<void>;
   /** Takes an earlier session, once. Never rejects. */
   claim(namespace: string, pid: string): Promise<LostSession | undefined>;
-  /** What a claimed session missed, and has it moved here. Never rejects. */
+  /**
+   * What a claimed session missed, and has it moved here. Never rejects.
+   * @param lost the object that `claim` gave
+   */
   missed(
     namespace: string,
-    lost: Pick<LostSession, 'id' | 'pid'>,
+    lost: Pick<LostSession, 'id' | 'pid' | 'rooms'>,
     offset: string,
     rooms: readonly string[],
   ): Promise<unknown[][] | undefined>;

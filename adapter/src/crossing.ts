@@ -114,14 +114,14 @@ export class Crossing {
       const looks = Array.from(elsewhere, ([shard, there]) => this.look(shard, there));
       const [found] = await Promise.all([Promise.all(looks), ...before]);
       const names = new Set(found.flat());
-      const write = (kind: 'a' | 'e' | 'q', on: Pick<Letter, 'sent' | 'refused'>) =>
+      const write = (kind: 'a' | 'e' | 'l' | 'q', on: Pick<Letter, 'sent' | 'refused'>) =>
         home.outbox.post({
           ...letter,
           how: `${kind}${names.size} ${moves}`,
           keys: [...keys, ...names],
           ...on,
         });
-      if (rooms.size === 0) return write(how === 'q' ? 'q' : 'e', {});
+      if (rooms.size === 0) return write(how === 'q' || how === 'l' ? how : 'e', {});
       const nodes = await new Promise<readonly string[] | undefined>((sent, refused) => {
         write('a', { sent, refused });
       });

@@ -28,7 +28,7 @@ function mailboxOf(last: () => number, trimmed: () => Promise<string | null | un
 }
 
 function found({ history }: ForeignMailbox) {
-  const rooms = new Map([['a', undefined]]);
+  const rooms = new Map([['a', [{}]]]);
   return history.between('/', rooms, { id: START, index: WHOLE }, '999-0').length;
 }
 

@@ -3,6 +3,7 @@ import { FORMAT } from './keys.js';
 import { KIND, messagesOf } from './message.js';
 import { type EntryId, compareIds } from './position.js';
 import type { RawEntry } from './reader.js';
+import { relocationIn } from './relocations.js';
 
 /** Entries of a mailbox that are read at once. */
 export const PAGE = 64;
@@ -112,6 +113,11 @@ function add(history: History, id: EntryId, [format, batch]: RawEntry[1]): void 
   for (const message of messagesOf(batch)) {
     if (message.kind === KIND.event && message.takesOffset && !message.volatile)
       history.add({ id, index, message });
+    else {
+      const relocated = relocationIn(message);
+      if (relocated)
+        history.relocations.add({ id, index, namespace: message.namespace, ...relocated });
+    }
     index++;
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { History } from './history.js';
+import { History, type Stay } from './history.js';
 import { KIND, decode, encode } from './message.js';
-import { WHOLE } from './position.js';
+import { WHOLE, whole } from './position.js';
 
 function event(text: string, rooms: string[], except: string[] = []) {
   return decode(encode({ kind: KIND.event, namespace: '/', rooms, except, text }, 1, 1));
@@ -15,8 +15,11 @@ function found(
   after = START,
   to = '9-9',
 ) {
+  const membership = Object.entries(rooms).map(
+    ([room, since]) => [room, [since === undefined ? {} : { since: whole(since) }]] as const,
+  );
   return history
-    .between('/', new Map(Object.entries(rooms)), after, to)
+    .between('/', new Map(membership), after, to)
     .map(({ message }) => message.text.toString());
 }
 
@@ -45,6 +48,16 @@ describe('a history', () => {
   it('knows since when a session is in a room', () => {
     expect(found(history, { a: '2-0' })).toEqual(['all', 'not b']);
     expect(found(history, { a: undefined, b: '3-0' })).toContain('not b');
+  });
+
+  it('knows from where and up to where, within an entry too', () => {
+    const texts = (stay: Stay) =>
+      history
+        .between('/', new Map([['a', [stay]]]), START, '9-9')
+        .map(({ message }) => message.text.toString());
+    expect(texts({ until: { id: '2-0', index: 0 } })).toEqual(['one', 'all']);
+    expect(texts({ until: { id: '2-0', index: 1 } })).toEqual(['one', 'all', 'both']);
+    expect(texts({ since: { id: '1-0', index: 0 }, until: whole('2-0') })).toEqual(['all', 'both']);
   });
 
   it('lets go of the oldest beyond its size or age, and says up to where', () => {

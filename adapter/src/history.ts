@@ -1,14 +1,21 @@
 import { namespaceKey, roomKey } from './keys.js';
 import { Message, type Route } from './message.js';
-import { type EntryId, type Place, compareIds } from './position.js';
+import { type EntryId, type Place, comparePlaces, compareIds } from './position.js';
+import { Relocations } from './relocations.js';
 
 /** An event of a mailbox and where it stands. */
 export interface Past extends Place {
   readonly message: Message;
 }
 
-/** Since when a session is in a room, in one mailbox: undefined for all along. */
-export type Membership = ReadonlyMap<string, EntryId | undefined>;
+/** While a session is in a room, in one mailbox: from behind a place, and up to one. */
+export interface Stay {
+  /** Undefined: all along. */
+  readonly since?: Place | undefined;
+  readonly until?: Place | undefined;
+}
+
+export type Membership = ReadonlyMap<string, readonly Stay[]>;
 
 /** A history is kept, and let go, in so many parts. */
 const PARTS = 64;
@@ -24,6 +31,8 @@ export class History {
 
   /** @param maxBytes of messages that are kept */
   constructor(private readonly maxBytes: number) {}
+
+  readonly relocations = new Relocations();
 
   /** Events up to here are not known; undefined: nothing was dropped yet. */
   dropped: EntryId | undefined;
@@ -63,7 +72,7 @@ export class History {
     return this.parts
       .filter((part) => compareIds(part.last, after.id) >= 0)
       .flatMap((part) => part.between(keys, after, upTo))
-      .filter(({ id, message }) => isFor(message.route, id, rooms));
+      .filter(({ id, index, message }) => isFor(message.route, { id, index }, rooms));
   }
 
   private drop(): void {
@@ -163,12 +172,15 @@ class Part {
   }
 }
 
-function isFor({ rooms: to, except }: Route, id: EntryId, rooms: Membership): boolean {
-  const wasIn = (room: string) => {
-    if (!rooms.has(room)) return false;
-    const since = rooms.get(room);
-    return since === undefined || compareIds(id, since) > 0;
-  };
+function isFor({ rooms: to, except }: Route, place: Place, rooms: Membership): boolean {
+  const wasIn = (room: string) =>
+    rooms
+      .get(room)
+      ?.some(
+        ({ since, until }) =>
+          (!since || comparePlaces(place, since) > 0) &&
+          (!until || comparePlaces(place, until) < 0),
+      ) ?? false;
   if (except.some(wasIn)) return false;
   return to.length === 0 || to.some(wasIn);
 }

@@ -7,6 +7,8 @@ import { randomBytes } from 'node:crypto';
  * - `nodes`: zset, node -> end of its lease (ms by Redis' clock); a node is known while it is in there
  * - `sweeping`: set of nodes that are being cleared away
  * - `trimmed`: hash, node -> entry of its mailbox up to which nothing can be recovered
+ * - `read`: hash, node -> entry of its mailbox up to which records say what the node has made of its sessions
+ * - `relocated`: hash, node -> last entry of its mailbox that makes sessions join, leave or end
  * - `format`, `run`: version of the formats; Redis process that this was last used on
  * - `moves`, `arrivals`: of several shards: arrivals of sessions on other nodes than before, counted;
  *   zset, node -> number of its last
@@ -16,6 +18,7 @@ import { randomBytes } from 'node:crypto';
  * - `s:<node>`: set of the sessions (names) that the node owns
  * - `p:<session>`: hash, the record of a session: owner `o`, id `s`, data `d`, since when it is absent
  *   `x`, claimed by `y`, earlier stations `c`, their number `k`, where the present one begins `f`, and
+ *   up to where its node's mailbox is carried out in it `q`,
  *   for each room `:<room>` since when it is in there (empty: since the beginning).
  *   Places in mailboxes are entries of all shards, with commas between
  *

@@ -3,6 +3,7 @@ import type { Arg } from './link.js';
 import { KIND, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
 import { type EntryId, formatEntries, parseEntries } from './position.js';
+import { type Undone, undoneOf } from './relocations.js';
 import type { Shard } from './shard.js';
 
 /** A station of a session: a node, and the parts of its mailboxes, by shard, that it lived through. */
@@ -23,6 +24,8 @@ export interface Arrival {
   readonly now: number;
   /** What was sent to it until then it has received, in ms. */
   readonly proven: number;
+  /** Of the mailbox that it had. */
+  readonly undone: Undone | undefined;
 }
 
 export interface Move {
@@ -30,7 +33,7 @@ export interface Move {
   readonly stations: readonly Station[];
   /** Number of the last station. */
   readonly number: number;
-  /** Each room and since when, as in the record. */
+  /** Each room that it was in and since when, as in the record; not all of them are kept. */
   readonly rooms: readonly (readonly [room: string, since: string])[];
   /** By shard. */
   readonly arrivals: readonly Arrival[];
@@ -42,6 +45,8 @@ interface Moving {
   readonly id: string;
   readonly pid: string;
   readonly rooms: readonly string[];
+  /** Its rooms are not those that it had when it was lost. */
+  readonly isChanged: boolean;
 }
 
 type Settled = [
@@ -49,11 +54,20 @@ type Settled = [
   chain: string,
   number: string,
   from: string,
+  done: string,
   rooms: string[],
   proven: string,
   now: string,
 ];
-type Arrived = [there: EntryId, here: EntryId, trimmed: string[], nodes: string[], now: string];
+type Arrived = [
+  there: EntryId,
+  here: EntryId,
+  trimmed: string[],
+  nodes: string[],
+  now: string,
+  relocated: EntryId | null,
+  read: EntryId | null,
+];
 
 /**
  * Moves a claimed session to this node.
@@ -65,12 +79,14 @@ export async function move(node: MailboxNode, moving: Moving): Promise<Move | un
 }
 
 async function moveInOne(node: MailboxNode, moving: Moving): Promise<Move | undefined> {
-  const { namespace, id, pid, rooms } = moving;
+  const { namespace, id, pid, rooms, isChanged } = moving;
   const [notice, marker] = messagesOf(node, moving);
   const { nodeId, proofMs, settings } = node;
   const name = sessionKey(namespace, pid);
   const [own, prefix] = [roomKey(namespace, id), roomKey(namespace, '')];
-  const args = [nodeId, name, own, notice, marker, prefix, proofMs, settings.leaseMs, ...rooms];
+  const { leaseMs } = settings;
+  const changed = isChanged ? 1 : 0;
+  const args = [nodeId, name, own, notice, marker, prefix, proofMs, leaseMs, changed, ...rooms];
   const reply = await node.shards.all[0]!.link.run('move', args);
   if (reply === null) return undefined;
   const [settled, arrived] = reply as [Settled, Arrived];
@@ -82,7 +98,7 @@ async function moveInOne(node: MailboxNode, moving: Moving): Promise<Move | unde
  * several shards, for which nodes were looked up before, is written to the new node too by then.
  */
 async function moveInSeveral(node: MailboxNode, moving: Moving): Promise<Move | undefined> {
-  const { namespace, id, pid, rooms } = moving;
+  const { namespace, id, pid, rooms, isChanged } = moving;
   const { nodeId, proofMs, settings, shards } = node;
   const name = sessionKey(namespace, pid);
   const home = shards.of(name);
@@ -106,7 +122,8 @@ async function moveInSeveral(node: MailboxNode, moving: Moving): Promise<Move | 
   if (!arrived.every((each) => each !== null)) return undefined;
   const there = formatEntries(arrived.map(([entry]) => entry));
   const here = formatEntries(arrived.map(([, entry]) => entry));
-  const args = [nodeId, name, proofMs, settings.leaseMs, there, here, ...rooms];
+  const changed = isChanged ? 1 : 0;
+  const args = [nodeId, name, proofMs, settings.leaseMs, there, here, changed, ...rooms];
   const settled = (await home.link.run('settle', args)) as Settled | null;
   if (settled === null) return undefined;
   return moveOf(settled, arrived, performance.now() - began);
@@ -120,16 +137,18 @@ function messagesOf(node: MailboxNode, { namespace, id, pid }: Moving): [Buffer,
 
 /** @param tookMs between the clocks' times at most: those of shards may differ */
 function moveOf(settled: Settled, arrived: readonly Arrived[], tookMs: number): Move {
-  const [owner, chain, number, from, rooms, proven, now] = settled;
+  const [owner, chain, number, from, done, rooms, proven, now] = settled;
+  const ended = parseEntries(done);
   const stations = stationsOf(chain);
   const to = arrived.map(([entry]) => entry);
   stations.push({ node: owner, from: parseEntries(from), to });
-  const arrivals = arrived.map(([, here, trimmed, nodes, time]) => ({
+  const arrivals = arrived.map(([, here, trimmed, nodes, time, relocated, read], index) => ({
     here,
     trimmed: new Map(pairs(trimmed)),
     nodes: new Map(pairs(nodes).map(([other, ends]) => [other, Number(ends)])),
     now: Number(time),
     proven: Number(proven) + Number(time) - Number(now) - tookMs,
+    undone: undoneOf(relocated, read, ended[index]!),
   }));
   return { stations, number: Number(number), rooms: pairs(rooms), arrivals };
 }

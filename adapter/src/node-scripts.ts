@@ -45,13 +45,13 @@ return { 1, id, string.format('%.0f', now) }
 /**
  * Renews the lease and tidies up: lease, ms for which a dead node is kept, ms for which entries are,
  * bytes of a mailbox at most, entry up to which the node has read (empty: it has not begun), process of
- * Redis that it knows. A node that has not read all that was trimmed is cleared away like one that was
+ * Redis that it knows, entry up to which records say what it has made of its sessions (empty: not known). A node that has not read all that was trimmed is cleared away like one that was
  * dead: what its sessions were sent is lost.
  * @returns [the time, number of the last arrival]
  */
 export const RENEW = `${COMMON}${FENCE}
 local lease, window, keep, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local behind, run = ARGV[6], ARGV[7]
+local behind, run, done = ARGV[6], ARGV[7], ARGV[8]
 local now = now_ms()
 -- Names cleared away in one call.
 local STEP = 500
@@ -100,12 +100,13 @@ end
 local function drop(node)
   redis.call('ZREM', NODES, node)
   redis.call('UNLINK', base .. 'm:' .. node, base .. 'j:' .. node)
-  redis.call('HDEL', TRIMMED, node)
+  for _, of in ipairs({ 'trimmed', 'read', 'relocated' }) do redis.call('HDEL', base .. of, node) end
   redis.call('ZREM', base .. 'arrivals', node)
   redis.call('SADD', base .. 'sweeping', node)
 end
 
 redis.call('ZADD', NODES, now + lease, me)
+if done ~= '' then redis.call('HSET', base .. 'read', me, done) end
 expire(me)
 limit(me)
 local trimmed = behind ~= '' and redis.call('HGET', TRIMMED, me)

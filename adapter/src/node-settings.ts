@@ -1,5 +1,5 @@
 import type { Health } from './link.js';
-import type { Refusal } from './recovery.js';
+import type { Refusal } from './refusal.js';
 
 /** Settings of a node, all of them set. */
 export interface NodeSettings {

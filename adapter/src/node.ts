@@ -14,6 +14,7 @@ import { type Place, formatPlace } from './position.js';
 import { Places } from './places.js';
 import type { Post } from './posts.js';
 import { Recovery } from './recovery.js';
+import { relocatedBy } from './relocations.js';
 import type { Servers } from './servers.js';
 import { Sessions } from './sessions.js';
 import type { Shard } from './shard.js';
@@ -22,8 +23,6 @@ import { Stoppage } from './stoppage.js';
 
 /** Longest time between two renewals of the lease, in ms. */
 const RENEW_MS = 1000;
-/** `SOCKETS_JOIN` among the cluster messages of socket.io-adapter. */
-const JOIN = 4;
 
 /** What the adapters of one server share: its shards, and what this node has. */
 export class MailboxNode extends EventEmitter<NodeEvents> {
@@ -171,9 +170,9 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     this.delivery.endTurn();
     if (message.kind === KIND.barrier) return this.crossing.passed(message);
     if (message.kind === KIND.marker) this.places.read(shard, message);
-    else if (message.kind === KIND.cluster) this.obey(message, isSaid);
+    else if (message.kind === KIND.cluster) this.obey(shard, place, message, isSaid);
     else if (message.kind === KIND.crossing) {
-      this.obey(message, isSaid);
+      this.obey(shard, place, message, isSaid);
       shard.hasRead(message);
     } else if (message.kind === KIND.notice) this.hear(message, isSaid);
     else if (message.kind === KIND.moved) this.recovery.movedAway(shard.index, place.id, message);
@@ -226,12 +225,15 @@ export class MailboxNode extends EventEmitter<NodeEvents> {
     if (isSaid) this.emit('notice', message.namespace, message.route.rooms, decodeValue(message));
   }
 
-  private obey(message: Message, isSaid: boolean): void {
+  private obey(shard: Shard, place: Place, message: Message, isSaid: boolean): void {
     const { namespace, kind } = message;
     const value = decodeValue(message) as ClusterMessage;
+    const relocated = relocatedBy(value);
+    if (relocated && this.window > 0)
+      shard.history.relocations.add({ ...place, namespace, ...relocated });
     if (isSaid) this.sessions.adapters.get(namespace)?.receive(message, value);
-    if (value.type === JOIN && kind === KIND.cluster)
-      this.sessions.relocated(value.data.rooms.map((room) => roomKey(namespace, room)));
+    if (relocated?.action === 'join' && kind === KIND.cluster)
+      this.sessions.relocated(relocated.rooms.map((room) => roomKey(namespace, room)));
   }
 
   private renew(): void {

@@ -5,6 +5,7 @@ import type { MailboxNode } from './node.js';
 import type { EntryId } from './position.js';
 import { type Part, Questions } from './questions.js';
 import type { RawEntry } from './reader.js';
+import type { Relocation } from './relocations.js';
 import type { Shard } from './shard.js';
 
 /** A mailbox of another node is forgotten when nobody has asked for so long. */
@@ -36,6 +37,21 @@ export class Others {
     const mailbox = this.mailboxFor(other);
     if (!(await mailbox.load(after.id, upTo))) return undefined;
     return mailbox.history.between(namespace, rooms, after, upTo);
+  }
+
+  /**
+   * What of another node's mailbox makes sessions join, leave or end.
+   * @returns undefined when it is too much, or gone
+   * @throws RedisAway
+   */
+  async relocations(
+    other: string,
+    after: EntryId,
+    upTo: EntryId,
+  ): Promise<readonly Relocation[] | undefined> {
+    const mailbox = this.mailboxFor(other);
+    if (!(await mailbox.load(after, upTo))) return undefined;
+    return mailbox.history.relocations.between(after, upTo);
   }
 
   /** Forgets what mailboxes were read for. */

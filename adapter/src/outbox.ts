@@ -10,13 +10,14 @@ const MAX_MESSAGES = 64;
 const MAX_BYTES = 256 * 1024;
 const MAX_CHANGES = 512;
 
-/** `e` an event, `q` a question whose receivers are told, `n` to nodes by name, …: see `POST`. */
+/** `e` an event, `l` a leave, `q` a question whose receivers are told, `n` to nodes by name, …: see `POST`. */
 export type How =
   | 'e'
+  | 'l'
   | 'q'
   | 'n'
   | `${'j' | 'n'}${number}`
-  | `${'e' | 'q' | 'a'}${number} ${number}`;
+  | `${'e' | 'l' | 'q' | 'a'}${number} ${number}`;
 
 /** A message on its way to Redis. */
 export interface Letter {

@@ -92,6 +92,20 @@ export function compareIds(a: EntryId, b: EntryId): number {
   );
 }
 
+export function comparePlaces(a: Place, b: Place): number {
+  return compareIds(a.id, b.id) || a.index - b.index;
+}
+
+/** Behind all of an entry. */
+export function whole(id: EntryId): Place {
+  return { id, index: WHOLE };
+}
+
+/** The one that is behind the other; undefined is before all. */
+export function later(a: EntryId | null | undefined, b: EntryId): EntryId {
+  return a && compareIds(a, b) > 0 ? a : b;
+}
+
 /** The smallest id behind `id`. */
 export function following(id: EntryId): EntryId {
   const end = id.indexOf('-');

@@ -37,7 +37,8 @@ end
 
 /**
  * Writing messages into the mailboxes of the nodes that need them, one entry each. A message stands in
- * `ARGV` as: how, number of keys, keys, blob. How: `e` an event to the nodes in the interest keys; `q`
+ * `ARGV` as: how, number of keys, keys, blob. How: `e` an event to the nodes in the interest keys; `l` the
+ * same, but sessions leave rooms or end by it; `q`
  * the same, and the nodes that live are told; `a` all nodes are told; `n` the keys are nodes; `j<n>`,
  * `n<n>` the last n keys are needed from now on by the nodes that the others name. `e`, `q` and `a`
  * followed by `<n> <moves>`: the last n are nodes, which were found in other shards; nodes where
@@ -49,7 +50,7 @@ end
  */
 export const POST = `${NODES_OF}
 local entries, posted, asked = {}, {}, {}
-local own, now = ''
+local relocated, own, now = {}, ''
 
 local function is_short(index)
   return string.byte(ARGV[index], 2) == 58
@@ -115,6 +116,9 @@ local function post(index)
   elseif how == 'a' then
     asked[#asked + 1] = nodes
   end
+  if how == 'j' or how == 'l' or how == 'a' then
+    for _, node in ipairs(nodes) do relocated[node] = true end
+  end
   put(nodes, ARGV[first + count])
 end
 
@@ -124,6 +128,7 @@ local function send()
     local batch = table.concat(entry)
     local id = redis.call('XADD', base .. 'm:' .. node, 'NOMKSTREAM', '*', '${FORMAT}', batch)
     if not id then gone[#gone + 1] = node elseif node == me then own = id end
+    if id and relocated[node] then redis.call('HSET', base .. 'relocated', node, id) end
   end
   if #gone == 0 then return end
   -- Named by a key, but cleared away: what the clearing has left is cleared here.

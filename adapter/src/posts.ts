@@ -88,7 +88,7 @@ export function relocationPost(
   const data = { opts: { rooms: of, except, flags: {} }, rooms };
   const value = encodeValue({ uid: node.nodeId, type: TYPES[action], data });
   return {
-    how: joined.length > 0 ? `j${joined.length}` : 'e',
+    how: joined.length > 0 ? `j${joined.length}` : 'l',
     keys: [...targetKeys(namespace, of), ...joined],
     draft: { kind: KIND.cluster, namespace, ...value },
     ...(action === 'leave' && { left: keysOfRooms }),

@@ -1,4 +1,4 @@
-import type { Membership, Past } from './history.js';
+import type { Membership, Past, Stay } from './history.js';
 import { KIND, type Message, decode, decodeValue, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
 import { type EntryId, type Place, compareIds } from './position.js';
@@ -22,7 +22,7 @@ interface Question {
   readonly number: number;
   readonly asker: string;
   readonly namespace: string;
-  readonly rooms: readonly (readonly [room: string, since: EntryId | null])[];
+  readonly rooms: readonly (readonly [room: string, stays: readonly Stay[]])[];
   readonly after: Place;
   readonly upTo: EntryId;
 }
@@ -54,7 +54,7 @@ export class Questions {
       number,
       asker: this.node.nodeId,
       namespace,
-      rooms: Array.from(rooms, ([room, since]) => [room, since ?? null]),
+      rooms: [...rooms],
       after,
       upTo,
     };
@@ -82,8 +82,7 @@ export class Questions {
     let answer: Answer = { number };
     let events: Past[] = [];
     if (dropped === undefined || compareIds(after.id, dropped) >= 0) {
-      const membership = new Map(rooms.map(([room, since]) => [room, since ?? undefined]));
-      events = history.between(namespace, membership, after, upTo);
+      events = history.between(namespace, new Map(rooms), after, upTo);
       answer = { number, places: events.map(({ id, index }) => [id, index]) };
     }
     const draft = {

@@ -1,23 +1,23 @@
 import type { Namespace } from 'socket.io';
 import { anySocket, closeTransport } from './engine.js';
-import type { Membership, Past } from './history.js';
 import { sessionKey } from './keys.js';
 import { RedisAway } from './link.js';
-import { type Message, decodePacket, decodeValue } from './message.js';
+import { type Message, decodeValue } from './message.js';
 import { type Move, move } from './move.js';
 import type { MailboxNode } from './node.js';
+import { type Stretch, argumentsOf, passagesOf } from './passages.js';
 import {
   type EntryId,
-  type Place,
   type Position,
-  WHOLE,
   compareIds,
-  formatPosition,
   parseEntries,
   parsePosition,
+  whole,
 } from './position.js';
-import type { Part } from './questions.js';
-import type { Shard } from './shard.js';
+import { recordOf } from './record.js';
+import { Unrecoverable } from './refusal.js';
+import type { Relocation, Undone } from './relocations.js';
+import { type Stays, membershipOf, replay, roomsOf, staysOf } from './stays.js';
 
 /** How long it is waited between two looks at what somebody else is to finish first. */
 const AGAIN_MS = 20;
@@ -35,32 +35,15 @@ export interface LostSession {
   readonly rooms: readonly string[];
 }
 
-/**
- * Why a session is not continued. `unknown`: it ended, was taken already, or stayed away for too long;
- * `position`: it was not where its offset says; `trimmed`: what it missed is not kept any more, or may
- * have been forgotten by Redis; `node`: the mailbox is gone; `ambiguous`: it is not known what of it was
- * delivered while Redis was away; `redis`: Redis is away.
- */
-export type Refusal = 'unknown' | 'position' | 'trimmed' | 'node' | 'ambiguous' | 'redis';
+/** What a session is to be known by between the two halves of its return. */
+type Claimed = Pick<LostSession, 'id' | 'pid' | 'rooms'>;
 
-class Unrecoverable extends Error {
-  constructor(readonly why: Refusal) {
-    super(why);
-  }
-}
-
-/** What a session missed of one mailbox. */
-interface Stretch extends Part {
-  readonly shard: Shard;
-  /** Found in another node's mailbox; this node's own are in its history. */
-  events?: readonly Past[] | undefined;
-}
-
-/** What a session missed of a station. */
-interface Passage {
-  readonly node: string;
-  readonly from: readonly Place[];
-  readonly stretches: readonly Stretch[];
+/** What may not be done to a session of a node, by shard. */
+interface Unfinished {
+  readonly owner: string;
+  /** Number of the station. */
+  readonly station: number;
+  readonly undone: readonly (Undone | undefined)[];
 }
 
 /** Gives lost sessions back: takes them from where they were and finds what they missed. */
@@ -70,6 +53,9 @@ export class Recovery {
 
   /** Of sessions that go elsewhere: how many shards have said so. */
   private readonly notices = new Map<string, number>();
+
+  /** Their rooms are not those that they had when they were lost. */
+  private readonly changed = new WeakSet<Claimed>();
 
   constructor(
     private readonly node: MailboxNode,
@@ -85,18 +71,22 @@ export class Recovery {
   async claim(namespace: string, pid: string): Promise<LostSession | undefined> {
     if (this.node.windowMs === 0) return undefined;
     this.node.shards.flush();
+    const name = sessionKey(namespace, pid);
     try {
-      const fields = await this.take(sessionKey(namespace, pid));
-      const rooms: string[] = [];
-      let id = '';
-      let data = '{}';
-      for (let index = 0; index < fields.length; index += 2) {
-        const [field = '', value = ''] = fields.slice(index, index + 2);
-        if (field === 's') id = value;
-        else if (field === 'd') data = value;
-        else if (field.startsWith(':')) rooms.push(field.slice(1));
+      const { id, data, owner, station, rooms, done } = recordOf(await this.take(name));
+      const stays = staysOf(rooms);
+      const entries = parseEntries(done);
+      const undone = await Promise.all(
+        this.node.shards.all.map((shard) => shard.undone(owner, entries[shard.index]!)),
+      );
+      const isChanged = await this.catchUp(namespace, stays, { owner, station, undone });
+      if (isChanged === 'end') {
+        this.node.sessions.discard(name);
+        throw new Unrecoverable('unknown');
       }
-      return { id, pid, data: JSON.parse(data), rooms };
+      const lost = { id, pid, data: JSON.parse(data), rooms: roomsOf(stays) };
+      if (isChanged) this.changed.add(lost);
+      return lost;
     } catch (error) {
       return this.refuse(error);
     }
@@ -108,12 +98,13 @@ export class Recovery {
    * Nothing falls between the result and what is delivered live to sockets that join the rooms before
    * control goes back to the event loop.
    * @param offset position of the last event that it received
+   * @param lost as it was claimed
    * @param rooms those that it is still to be in; its own id may be among them
    * @returns undefined when that cannot be known; never rejects
    */
   async missed(
     namespace: string,
-    lost: Pick<LostSession, 'id' | 'pid'>,
+    lost: Claimed,
     offset: string,
     rooms: readonly string[],
   ): Promise<unknown[][] | undefined> {
@@ -206,15 +197,26 @@ export class Recovery {
 
   private async find(
     namespace: string,
-    { id, pid }: Pick<LostSession, 'id' | 'pid'>,
+    lost: Claimed,
     after: Position,
     rooms: readonly string[],
   ): Promise<unknown[][]> {
     const { shards, nodeId: me } = this.node;
+    const { id, pid } = lost;
+    const isChanged = this.changed.has(lost);
     if (after.served) await this.pass(after.served.until);
-    const moved = await move(this.node, { namespace, id, pid, rooms });
+    const moved = await move(this.node, { namespace, id, pid, rooms, isChanged });
     if (!moved) throw new Unrecoverable('unknown');
-    const passages = this.passagesOf(namespace, moved, after);
+    const stays = staysOf(moved.rooms);
+    const { number: station } = moved;
+    const undone = moved.arrivals.map((arrival) => arrival.undone);
+    const { node: owner } = moved.stations.at(-1)!;
+    const late = await this.catchUp(namespace, stays, { owner, station, undone });
+    // What was decided of its rooms was decided without that.
+    if (late !== isChanged || !areSame(roomsOf(stays), lost.rooms))
+      throw new Unrecoverable('unknown');
+    for (const room of roomsOf(stays)) if (!rooms.includes(room)) stays.delete(room);
+    const passages = passagesOf(shards.all, namespace, moved, stays, after);
     for (const { node, stretches } of passages)
       if (node !== me) for (const stretch of stretches) await this.look(node, stretch, moved);
     for (const [index, shard] of shards.all.entries()) {
@@ -226,6 +228,11 @@ export class Recovery {
     if (this.node.nodeId !== me) throw new Unrecoverable('node');
     for (const [index, entry] of this.arriving.get(sessionKey(namespace, pid))!)
       if (compareIds(entry, moved.arrivals[index]!.here) > 0) throw new Unrecoverable('unknown');
+    for (const [index, shard] of shards.all.entries()) {
+      const { here } = moved.arrivals[index]!;
+      const more = shard.history.relocations.between(here, shard.entry());
+      if (!more || replay(stays, of(namespace, more), station)) throw new Unrecoverable('unknown');
+    }
     // From here on nothing is awaited: what is delivered later, the session gets live.
     const last = moved.stations.length;
     passages.push({
@@ -234,12 +241,36 @@ export class Recovery {
       stretches: shards.all.map((shard, index) => ({
         shard,
         namespace,
-        rooms: membershipOf(moved.rooms, last, last, index),
+        rooms: membershipOf(stays, last, index),
         after: whole(moved.arrivals[index]!.here),
         upTo: shard.entry(),
       })),
     });
     return passages.flatMap((passage) => argumentsOf(passage, after));
+  }
+
+  /**
+   * Does to a session what its node, which is dead or lags behind, had not done yet.
+   * @returns whether there was anything
+   */
+  private async catchUp(
+    namespace: string,
+    stays: Stays,
+    { owner, station, undone }: Unfinished,
+  ): Promise<boolean | 'end'> {
+    let isChanged = false;
+    for (const shard of this.node.shards.all) {
+      const part = undone[shard.index];
+      if (!part) continue;
+      const relocations = await shard.relocations(owner, part);
+      if (!relocations) throw new Unrecoverable('trimmed');
+      const done = replay(stays, of(namespace, relocations), station);
+      if (done === 'end') return done;
+      // Where it stands in the mailboxes of other shards is not known.
+      if (done && this.node.shards.all.length > 1) throw new Unrecoverable('unknown');
+      isChanged ||= done;
+    }
+    return isChanged;
   }
 
   /** Waits until nothing is executed any more that was refused until then, by Redis' clock. */
@@ -248,40 +279,6 @@ export class Recovery {
     const ms = Math.max(...shards.all.map(({ clock }) => until - clock.in(0))) + 1;
     if (ms > 2 * settings.timeoutMs) throw new Unrecoverable('ambiguous');
     if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
-  }
-
-  /** What it missed, station by station: not found yet. @throws Unrecoverable */
-  private passagesOf(namespace: string, moved: Move, after: Position): Passage[] {
-    const { stations, rooms, number, arrivals } = moved;
-    const first = stations.findLastIndex(
-      ({ node, from, to }) =>
-        node === after.node &&
-        after.places.every(
-          ({ id }, index) => compareIds(id, from[index]!) >= 0 && compareIds(id, to[index]!) <= 0,
-        ),
-    );
-    if (first === -1) throw new Unrecoverable('position');
-    return stations.slice(first).map(({ node, from: begin, to }, nth) => {
-      const from = nth === 0 ? after.places : begin.map(whole);
-      const stretches: Stretch[] = [];
-      for (const [index, shard] of this.node.shards.all.entries()) {
-        const { proven, trimmed, nodes } = arrivals[index]!;
-        const upTo = to[index]!;
-        // What was sent until then it has received, or its offset would not name what came before.
-        if (Number.parseInt(upTo, 10) < proven) continue;
-        let start = from[index]!;
-        const limit = trimmed.get(node);
-        if (limit !== undefined && compareIds(start.id, limit) < 0) {
-          if (Number.parseInt(limit, 10) >= proven) throw new Unrecoverable('trimmed');
-          start = whole(limit);
-        }
-        if (start.id === upTo) continue;
-        if (!nodes.has(node)) throw new Unrecoverable('node');
-        const ofStation = membershipOf(rooms, first + nth, number, index);
-        stretches.push({ shard, namespace, rooms: ofStation, after: start, upTo });
-      }
-      return { node, from, stretches };
-    });
   }
 
   /** Finds the events of a stretch of another node. @throws Unrecoverable when they are too many */
@@ -293,62 +290,12 @@ export class Recovery {
   }
 }
 
-/** Arguments of the events, each with a position to come back with when it is the last. */
-function argumentsOf({ node, from, stretches }: Passage, after: Position): unknown[][] {
-  const found = stretches.flatMap((stretch) =>
-    eventsOf(stretch)
-      .filter(({ message }) => !wasServed(message, after))
-      .map((past) => ({ at: stretch.shard.index, past })),
-  );
-  // Each shard keeps its order; between them the clocks decide.
-  if (stretches.length > 1)
-    found.sort((a, b) => Number.parseInt(a.past.id, 10) - Number.parseInt(b.past.id, 10));
-  const places = [...from];
-  const served = node === after.node && after.served ? { served: after.served } : {};
-  return found.map(({ at, past: { id, index, message } }) => {
-    places[at] = { id, index };
-    const { data } = decodePacket(`${message.text.toString()}]`, message.attachments);
-    return [...(data as unknown[]), formatPosition({ node, places, ...served })];
-  });
+function areSame(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && new Set([...some, ...others]).size === some.length;
 }
 
-/** Whether it was received, though not from a mailbox. @throws Unrecoverable when that is not known */
-function wasServed({ publisher, number }: Message, { node, served }: Position): boolean {
-  if (!served || publisher !== Number(node)) return false;
-  const run = served.runs.find(({ from, to }) => from <= number && number <= to);
-  if (run && !run.exact) throw new Unrecoverable('ambiguous');
-  return run !== undefined;
-}
-
-function eventsOf({ shard, namespace, rooms, after, upTo, events }: Stretch): readonly Past[] {
-  if (events) return events;
-  const { dropped } = shard.history;
-  if (dropped !== undefined && compareIds(after.id, dropped) < 0)
-    throw new Unrecoverable('trimmed');
-  return shard.history.between(namespace, rooms, after, upTo);
-}
-
-/**
- * @param rooms each with since when: empty, or number of the station and entries in its mailboxes
- * @param station of which it is asked
- */
-function membershipOf(
-  rooms: Move['rooms'],
-  station: number,
-  last: number,
-  shard: number,
-): Membership {
-  const membership = new Map<string, EntryId | undefined>();
-  for (const [room, since] of rooms) {
-    const [number = '', ids = ''] = since.split(' ');
-    if (since === '' || Number(number) < station || station > last) membership.set(room, undefined);
-    else if (Number(number) === station) membership.set(room, parseEntries(ids)[shard]);
-  }
-  return membership;
-}
-
-function whole(id: EntryId): Place {
-  return { id, index: WHOLE };
+function of(namespace: string, relocations: readonly Relocation[]): Relocation[] {
+  return relocations.filter((relocation) => relocation.namespace === namespace);
 }
 
 function again(): Promise<void> {

@@ -6,7 +6,7 @@ import { COMMON, FENCE } from './script-head.js';
  * `i key`, `o key`: the node needs, does not need what is addressed to the key; `u key`: a message that
  * made it needed was read;
  * `r name sid data position n rooms`: the session is here;
- * `j name position n rooms`, `l name n rooms`: it joined, left; `w name data`: it has other data;
+ * `j name position n rooms`, `l name position n rooms`: it joined, left; `w name data`: it has other data;
  * `x name data ago`: it was lost, so many ms ago; `d name`: it ended.
  */
 export const CHANGE = `${COMMON}${FENCE}
@@ -42,11 +42,17 @@ while index <= last do
     local sid, data, position, count = ARGV[index], ARGV[index + 1], ARGV[index + 2], tonumber(ARGV[index + 3])
     local owner = redis.call('HGET', record, 'o')
     if not owner then
-      redis.call('HSET', record, 'o', me, 's', sid, 'd', data, 'k', '0', 'f', position)
+      redis.call('HSET', record, 'o', me, 's', sid, 'd', data, 'k', '0', 'f', position, 'q', position)
       enter(record, index + 4, count, '')
       redis.call('SADD', base .. 's:' .. me, name)
     elseif owner == me then
-      redis.call('HSET', record, 's', sid, 'd', data)
+      local left = {}
+      for _, field in ipairs(redis.call('HKEYS', record)) do
+        if string.sub(field, 1, 1) == ':' then left[field] = true end
+      end
+      for room = index + 4, index + 3 + count do left[':' .. ARGV[room]] = nil end
+      for field in pairs(left) do redis.call('HDEL', record, field) end
+      redis.call('HSET', record, 's', sid, 'd', data, 'q', position)
       redis.call('HDEL', record, 'x')
       enter(record, index + 4, count, since(record, position))
       redis.call('SADD', base .. 's:' .. me, name)
@@ -54,14 +60,18 @@ while index <= last do
     index = index + 4 + count
   elseif op == 'j' then
     local position, count = ARGV[index], tonumber(ARGV[index + 1])
-    if is_mine(record) then enter(record, index + 2, count, since(record, position)) end
+    if is_mine(record) then
+      enter(record, index + 2, count, since(record, position))
+      redis.call('HSET', record, 'q', position)
+    end
     index = index + 2 + count
   elseif op == 'l' then
-    local count = tonumber(ARGV[index])
+    local position, count = ARGV[index], tonumber(ARGV[index + 1])
     if is_mine(record) then
-      for room = index + 1, index + count do redis.call('HDEL', record, ':' .. ARGV[room]) end
+      for room = index + 2, index + 1 + count do redis.call('HDEL', record, ':' .. ARGV[room]) end
+      redis.call('HSET', record, 'q', position)
     end
-    index = index + 1 + count
+    index = index + 2 + count
   elseif op == 'w' then
     if is_mine(record) then redis.call('HSET', record, 'd', ARGV[index]) end
     index = index + 1
@@ -113,17 +123,21 @@ local function arrive(owner, sid_key, notice, marker)
   return there, here
 end
 
-local function arrived(there, here, now)
+local function arrived(owner, there, here, now)
   return { there, here, redis.call('HGETALL', TRIMMED),
-    redis.call('ZRANGE', NODES, 0, -1, 'WITHSCORES'), string.format('%.0f', now) }
+    redis.call('ZRANGE', NODES, 0, -1, 'WITHSCORES'), string.format('%.0f', now),
+    redis.call('HGET', base .. 'relocated', owner), redis.call('HGET', base .. 'read', owner) }
 end
 `;
 
-/** Makes the record say that the session is here; rooms that are not kept leave it. */
+/**
+ * Makes the record say that the session is here; rooms that are not kept leave it. When rooms were changed on
+ * the way, who comes back from before that is not known any more.
+ */
 const SETTLING = `
-local function settle(name, there, here, proof, lease, first, prefix)
+local function settle(name, there, here, proof, lease, changed, first, prefix)
   local record = base .. 'p:' .. name
-  local owner, chain, number, from, absent = unpack(redis.call('HMGET', record, 'o', 'c', 'k', 'f', 'x'))
+  local owner, chain, number, from, absent, done = unpack(redis.call('HMGET', record, 'o', 'c', 'k', 'f', 'x', 'q'))
   chain = chain or ''
   local now = now_ms()
   local ends = tonumber(redis.call('ZSCORE', NODES, owner) or 0)
@@ -136,9 +150,9 @@ local function settle(name, there, here, proof, lease, first, prefix)
   for index = 1, #fields, 2 do
     if string.sub(fields[index], 1, 1) == ':' then
       local room = string.sub(fields[index], 2)
+      rooms[#rooms + 1] = room
+      rooms[#rooms + 1] = fields[index + 1]
       if kept[room] then
-        rooms[#rooms + 1] = room
-        rooms[#rooms + 1] = fields[index + 1]
         if prefix then
           redis.call('SADD', base .. prefix .. room, me)
           redis.call('SADD', base .. 'k:' .. me, prefix .. room)
@@ -150,21 +164,22 @@ local function settle(name, there, here, proof, lease, first, prefix)
   end
   redis.call('HDEL', record, 'y')
   -- It is absent until it has arrived.
-  redis.call('HSET', record, 'x', string.format('%.0f', seen))
+  redis.call('HSET', record, 'x', string.format('%.0f', seen), 'q', here)
   if owner ~= me then
     redis.call('SREM', base .. 's:' .. owner, name)
     redis.call('SADD', base .. 's:' .. me, name)
     redis.call('HSET', record, 'o', me, 'k', tonumber(number) + 1, 'f', here,
       'c', chain .. owner .. ' ' .. from .. ' ' .. there .. ' ')
   end
-  return { owner, chain, number, from, rooms, string.format('%.0f', seen - lease - proof), string.format('%.0f', now) }
+  if changed == '1' then redis.call('HSET', record, 'c', '', 'f', here) end
+  return { owner, chain, number, from, done or from, rooms, string.format('%.0f', seen - lease - proof), string.format('%.0f', now) }
 end
 `;
 
 /**
  * Moves a claimed session here, where there is one shard: name, its own room, message for the node it
  * was on, marker, prefix of its rooms' keys, ms in which a session proves that it receives, length of a
- * lease, rooms that it keeps.
+ * lease, 1 if its rooms were changed on the way, rooms that it keeps.
  * @returns what `SETTLE` and `ARRIVE` do
  */
 export const MOVE = `${COMMON}${FENCE}${ARRIVING}${SETTLING}
@@ -173,8 +188,8 @@ local owner, claimed = unpack(redis.call('HMGET', base .. 'p:' .. name, 'o', 'y'
 if claimed ~= me then return false end
 local there, here = arrive(owner, ARGV[3], ARGV[4], ARGV[5])
 if not there then return false end
-local settled = settle(name, there, here, tonumber(ARGV[7]), tonumber(ARGV[8]), 9, ARGV[6])
-return { settled, arrived(there, here, now_ms()) }
+local settled = settle(name, there, here, tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], 10, ARGV[6])
+return { settled, arrived(owner, there, here, now_ms()) }
 `;
 
 /**
@@ -182,22 +197,25 @@ return { settled, arrived(there, here, now_ms()) }
  * here (else empty), message for that node, marker. Who looks up nodes for messages to several shards is
  * to know of it: `moves` counts arrivals, `arrivals` names for each node its last.
  * @returns nothing when the mailbox it had is gone; [last entry of its mailbox, marker's entry, nodes and
- *   up to where they are trimmed, nodes and ends of their leases, now]
+ *   up to where they are trimmed, nodes and ends of their leases, now, `relocated` and `read` of the node it
+ *   was on]
  */
 export const ARRIVE = `${COMMON}${FENCE}${ARRIVING}
 redis.call('ZADD', base .. 'arrivals', redis.call('INCR', base .. 'moves'), me)
 local there, here = arrive(ARGV[2], ARGV[3], ARGV[4], ARGV[5])
-return there and arrived(there, here, now_ms())
+return there and arrived(ARGV[2], there, here, now_ms())
 `;
 
 /**
  * Moves the record of a claimed session here, when it has arrived in all shards: name, ms in which a
- * session proves that it receives, length of a lease, last entries there, markers' entries here, rooms.
- * @returns [owner until now, earlier stations, number of the last one, where it began, rooms and since
+ * session proves that it receives, length of a lease, last entries there, markers' entries here, 1 if its
+ * rooms were changed on the way, rooms that it keeps.
+ * @returns [owner until now, earlier stations, number of the last one, where it began, up to where its node's
+ *   mailbox was carried out, rooms, kept or not, and since
  *   when, since when what was sent to it may not have arrived (ms), now]
  */
 export const SETTLE = `${COMMON}${FENCE}${SETTLING}
 local name = ARGV[2]
 if redis.call('HGET', base .. 'p:' .. name, 'y') ~= me then return false end
-return settle(name, ARGV[5], ARGV[6], tonumber(ARGV[3]), tonumber(ARGV[4]), 7)
+return settle(name, ARGV[5], ARGV[6], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[7], 8)
 `;

@@ -1,23 +1,13 @@
 import type { Namespace } from 'socket.io';
 import type { Adapter, Session } from 'socket.io-adapter';
+import { type Absent, absence, keysOf } from './absent.js';
 import type { MailboxAdapter } from './adapter.js';
 import { anySocket, findSocket, privateId } from './engine.js';
 import { namespaceKey, roomKey, serverKey, sessionKey } from './keys.js';
 import type { Arg } from './link.js';
+import { type Relocated, concerns } from './relocations.js';
 import type { Shard } from './shard.js';
 import type { Shards } from './shards.js';
-
-/** A session that this node has no socket of, but whose events it goes on to receive. */
-interface Absent {
-  readonly namespace: string;
-  readonly name: string;
-  readonly id: string;
-  readonly rooms: readonly string[];
-  /** Milliseconds since the epoch. */
-  readonly until: number;
-  /** Undefined for one on its way here; `since` by `performance.now()`. */
-  readonly lost: { readonly data: string; readonly since: number } | undefined;
-}
 
 type Lost = Pick<Session, 'sid' | 'pid' | 'rooms' | 'data'>;
 
@@ -30,8 +20,8 @@ export class Sessions {
   private readonly absent = new Map<string, Absent>();
   /** Names of the absent, by namespace and id. */
   private readonly names = new Map<string, string>();
-  /** How many absent sessions hold a key. */
-  private readonly held = new Map<string, number>();
+  /** Names of the absent that hold a key. */
+  private readonly held = new Map<string, Set<string>>();
   /** Whose record is about to be written with all that it has by then. */
   private readonly arriving = new Set<string>();
 
@@ -120,7 +110,9 @@ export class Sessions {
     const name = this.windowMs() > 0 ? this.nameOf(adapter, id) : undefined;
     const gone = !adapter.rooms.has(room);
     const key = roomKey(namespace, room);
-    const written = name !== undefined && this.changeRecord(name, () => ['l', name, 1, room]);
+    const position = this.shards.entries();
+    const written =
+      name !== undefined && this.changeRecord(name, () => ['l', name, position, 1, room]);
     const released = gone ? this.release(key) : this.shards.change(key, () => []);
     return written ? this.shards.both(written, released) : released;
   }
@@ -176,10 +168,63 @@ export class Sessions {
     this.names.set(sessionKey(namespace, id), name);
     const until = Date.now() + this.windowMs();
     this.absent.set(name, { namespace, name, id, rooms, until, lost });
-    for (const key of keysOf(namespace, rooms)) {
+    this.holdKeys(name, keysOf(namespace, rooms));
+  }
+
+  /** A message makes sessions join, leave or end: those that are absent too. */
+  relocate(namespace: string, relocated: Relocated): void {
+    const { action, of, rooms } = relocated;
+    const names = of.length === 0 ? [...this.absent.keys()] : this.holdersOf(namespace, of);
+    for (const name of names) {
+      const absent = this.absent.get(name)!;
+      const had = new Set(absent.rooms);
+      // Of one on its way here it is seen when it has arrived.
+      if (absent.namespace !== namespace || !absent.lost) continue;
+      if (!concerns(relocated, (room) => had.has(room))) continue;
+      if (action === 'end') {
+        this.let(absent);
+        void this.changeRecord(name, () => ['d', name]);
+        continue;
+      }
+      const joins = action === 'join';
+      const changed = rooms.filter((room) => had.has(room) !== joins);
+      const keys = changed.map((room) => roomKey(namespace, room));
+      const after = joins
+        ? [...absent.rooms, ...changed]
+        : absent.rooms.filter((room) => !changed.includes(room));
+      this.absent.set(name, { ...absent, rooms: after });
+      if (joins) this.holdKeys(name, keys);
+      else this.letKeys(name, keys);
+      const position = this.shards.entries();
+      const operation = [joins ? 'j' : 'l', name, position, changed.length, ...changed];
+      if (changed.length > 0) void this.changeRecord(name, () => operation);
+    }
+  }
+
+  private holdersOf(namespace: string, rooms: readonly string[]): Set<string> {
+    const names = new Set<string>();
+    for (const room of rooms)
+      for (const name of this.held.get(roomKey(namespace, room)) ?? []) names.add(name);
+    return names;
+  }
+
+  private holdKeys(name: string, keys: readonly string[]): void {
+    for (const key of keys) {
       // A session that is moved here may be the first that needs it.
       if (!this.isNeeded(key)) void this.need(key);
-      this.held.set(key, (this.held.get(key) ?? 0) + 1);
+      const names = this.held.get(key);
+      if (names) names.add(name);
+      else this.held.set(key, new Set([name]));
+    }
+  }
+
+  private letKeys(name: string, keys: readonly string[]): void {
+    for (const key of keys) {
+      const names = this.held.get(key);
+      names?.delete(name);
+      if (!names || names.size > 0) continue;
+      this.held.delete(key);
+      if (!this.isNeeded(key)) void this.release(key);
     }
   }
 
@@ -293,14 +338,7 @@ export class Sessions {
   private let({ namespace, name, id, rooms }: Absent): void {
     this.absent.delete(name);
     this.names.delete(sessionKey(namespace, id));
-    for (const key of keysOf(namespace, rooms)) {
-      const count = this.held.get(key)! - 1;
-      if (count > 0) this.held.set(key, count);
-      else {
-        this.held.delete(key);
-        if (!this.isNeeded(key)) void this.release(key);
-      }
-    }
+    this.letKeys(name, keysOf(namespace, rooms));
   }
 
   private changeRecord(name: string, change: () => readonly Arg[]): Promise<void> {
@@ -323,13 +361,4 @@ export class Sessions {
     if (key.startsWith('r:')) return adapter.rooms.has(key.slice(comma + 1));
     return key.startsWith('a:') || adapter.sids.size > 0;
   }
-}
-
-/** It has been absent for so long, not since Redis heard of it. */
-function absence(name: string, { data, since }: NonNullable<Absent['lost']>): Arg[] {
-  return ['x', name, data, Math.ceil(performance.now() - since)];
-}
-
-function keysOf(namespace: string, rooms: readonly string[]): string[] {
-  return [namespaceKey(namespace), ...rooms.map((room) => roomKey(namespace, room))];
 }

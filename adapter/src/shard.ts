@@ -16,11 +16,14 @@ import {
   formatPlace,
 } from './position.js';
 import { type RawEntry, Reader } from './reader.js';
+import { type Relocation, type Undone, undoneOf } from './relocations.js';
 import type { Server } from './servers.js';
 import { RedisClock } from './redis-clock.js';
 
 /** Arguments of one call while all is written anew. */
 const STEP = 500;
+/** How long it is known which sessions were made to join and leave: longer than a return takes. */
+const RELOCATIONS_MS = 30_000;
 /** How long entries of a mailbox are kept that no session can come back for. */
 const KEEP_MS = 10_000;
 
@@ -48,6 +51,9 @@ export class Shard {
   moves = 0;
   /** What Redis has of the node may differ from what it has. */
   private differs = true;
+  private isWriting = false;
+  /** Records say what this node has made of its sessions up to here; empty: not known yet. */
+  private done: EntryId = '';
   /** Behind what was taken last of an entry that is not through yet. */
   private within: Place | undefined;
   /** Events for this shard are counted. */
@@ -113,6 +119,34 @@ export class Shard {
     return known === null ? undefined : limit;
   }
 
+  /**
+   * What a node may have read, and not done to sessions whose records say that it is done up to `done`.
+   * @throws RedisAway
+   */
+  async undone(node: string, done: EntryId): Promise<Undone | undefined> {
+    const [relocated, read] = await this.link.call((redis) =>
+      Promise.all([
+        redis.hget(`${this.base}relocated`, node),
+        redis.hget(`${this.base}read`, node),
+      ]),
+    );
+    return undoneOf(relocated, read, done);
+  }
+
+  /**
+   * Relocations of a mailbox that may not be done; those of its own when they are read.
+   * @returns undefined when they are not known any more
+   * @throws RedisAway
+   */
+  async relocations(
+    node: string,
+    { after, upTo }: Undone,
+  ): Promise<readonly Relocation[] | undefined> {
+    if (node !== this.node.nodeId) return this.others.relocations(node, after, upTo);
+    await this.caughtUp(upTo);
+    return this.history.relocations.between(after, upTo);
+  }
+
   mailboxOf(node: string): string {
     return `${this.base}m:${node}`;
   }
@@ -120,6 +154,11 @@ export class Shard {
   /** @returns node that has a session, and node that has claimed it */
   claimOf(name: string): Promise<(string | null)[]> {
     return this.link.call((redis) => redis.hmget(`${this.base}p:${name}`, 'o', 'y'));
+  }
+
+  /** Whether Redis has what it was told of sessions here, as far as it is known. */
+  get agrees(): boolean {
+    return !this.differs && !this.isWriting;
   }
 
   /** All up to here was delivered on this node. */
@@ -164,13 +203,17 @@ export class Shard {
     // What was trimmed before it began is none of its own.
     const read = come !== '' && compareIds(come, this.entered) < 0 ? this.entered : come;
     const keptMs = Math.max(windowMs, leaseMs);
-    const args = [nodeId, leaseMs, keptMs, keepMs, mailboxBytes, read, this.run];
+    const args = [nodeId, leaseMs, keptMs, keepMs, mailboxBytes, read, this.run, this.done];
+    void this.node.shards.recorded(this.entry()).then((entry) => {
+      if (entry && nodeId === this.node.nodeId) this.done = entry;
+    });
     try {
       const asked = performance.now();
       const [now, moves] = (await this.link.run('renew', args)) as [number, number];
       this.moves = moves;
       this.clock.heard(now, asked);
       this.history.expire(now - keepMs);
+      this.history.relocations.forget(`${now - RELOCATIONS_MS}-0`);
       if (this.doubts.canEnd(now)) this.doubts.endAt(this.node.mark(this));
       if (this.differs && this.link.up) await this.writeAnew();
     } catch {
@@ -182,6 +225,7 @@ export class Shard {
   forget(): void {
     this.run = '';
     this.differs = true;
+    this.done = '';
     this.reader.forget();
     this.history.clear();
     this.doubts.close();
@@ -310,6 +354,7 @@ export class Shard {
   private async writeAnew(): Promise<void> {
     const { nodeId, sessions } = this.node;
     this.differs = false;
+    this.isWriting = true;
     try {
       const [keys, names] = await this.link.call((redis) =>
         Promise.all([
@@ -328,6 +373,8 @@ export class Shard {
     } catch (error) {
       this.differs = true;
       throw error;
+    } finally {
+      this.isWriting = false;
     }
   }
 }

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import type { Arg, Health } from './link.js';
 import type { MailboxNode } from './node.js';
 import type { Change } from './outbox.js';
-import { formatEntries, formatPosition } from './position.js';
+import { type EntryId, formatEntries, formatPosition } from './position.js';
 import type { Server } from './servers.js';
 import { Shard } from './shard.js';
 
@@ -105,6 +105,12 @@ export class Shards {
   async settled(): Promise<void> {
     this.route();
     await Promise.all(this.all.map(({ outbox }) => outbox.change(() => [])));
+  }
+
+  /** @returns the entry when Redis has all changes until now; undefined: it may lack some */
+  async recorded(entry: EntryId): Promise<EntryId | undefined> {
+    await this.settled();
+    return this.all.every(({ agrees }) => agrees) ? entry : undefined;
   }
 
   /** Sends what waits, now. */

@@ -24,6 +24,7 @@ import { roomKey } from './room-key.js';
 import type { Session } from './session.js';
 
 type ConnectedAdapter = InstanceType<Mailbox>;
+type Claimed = NonNullable<Awaited<ReturnType<Mailbox['claim']>>>;
 
 /** Over `@streamgate/adapter`, our own: a stream for each node, one order, recovery on any node. */
 class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
@@ -32,8 +33,8 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
   readonly serverOptions: Backplane['serverOptions'];
   protected readonly adapters: LocalAdapters<ConnectedAdapter>;
   private readonly mailbox: Mailbox;
-  /** By which the adapter knows a claimed session. */
-  private readonly pids = new WeakMap<LostSession, string>();
+  /** As the adapter knows a claimed session. */
+  private readonly claimed = new WeakMap<LostSession, Claimed>();
   /** What the adapter refused: Redis may have taken it nevertheless, and nobody is to get it twice. */
   private readonly refusals = new WeakMap<Publication, RedisAway>();
 
@@ -138,7 +139,7 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
     if (!lost) return undefined;
     const session = { sid: lost.id, rooms: [...lost.rooms], data: lost.data as SessionData };
     const claimed = lostSession(session as never);
-    this.pids.set(claimed, pid);
+    this.claimed.set(claimed, lost);
     return claimed;
   }
 
@@ -148,9 +149,8 @@ class MailboxBackplane extends RedisBackplane<ConnectedAdapter> {
     offset: string,
     rooms: readonly string[],
   ): Promise<unknown[][] | undefined> {
-    const { id } = lost;
-    const claimed = { id, pid: this.pids.get(lost) ?? '' };
-    return this.mailbox.missed(namespace, claimed, offset, [id, ...rooms.map(roomKey)]);
+    const claimed = this.claimed.get(lost)!;
+    return this.mailbox.missed(namespace, claimed, offset, [lost.id, ...rooms.map(roomKey)]);
   }
 
   protected async send(publication: Publication): Promise<string> {

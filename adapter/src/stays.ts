@@ -1,0 +1,84 @@
+import type { Membership, Stay } from './history.js';
+import { type Place, parseEntries, whole } from './position.js';
+import { type Relocation, concerns } from './relocations.js';
+
+/** When a session came into a room, or left it: at a station of its, and where in each mailbox there. */
+interface Edge {
+  readonly station: number;
+  readonly places: readonly Place[];
+}
+
+/** Undefined: since it began; it still is. */
+interface RoomStay {
+  readonly since?: Edge;
+  readonly until?: Edge;
+}
+
+/** Rooms of a session, each with when it was in there; the last stay may still go on. */
+export type Stays = Map<string, readonly RoomStay[]>;
+
+/** @param rooms each with since when, as in a record: empty, or station and entries in its mailboxes */
+export function staysOf(rooms: readonly (readonly [room: string, since: string])[]): Stays {
+  return new Map(
+    rooms.map(([room, since]) => {
+      const [number = '', ids = ''] = since.split(' ');
+      const edge = { station: Number(number), places: parseEntries(ids).map(whole) };
+      return [room, [since === '' ? {} : { since: edge }]];
+    }),
+  );
+}
+
+/** Rooms that it is in after all. */
+export function roomsOf(stays: Stays): string[] {
+  return [...stays.keys()].filter((room) => isIn(stays, room));
+}
+
+export function isIn(stays: Stays, room: string): boolean {
+  const last = stays.get(room)?.at(-1);
+  return last !== undefined && !last.until;
+}
+
+/**
+ * Does to a session what its node had not done yet, where there is one shard.
+ * @param station the last one
+ * @returns whether there was anything; `end`: it is to end
+ */
+export function replay(
+  stays: Stays,
+  relocations: readonly Relocation[],
+  station: number,
+): boolean | 'end' {
+  let isChanged = false;
+  for (const relocation of relocations) {
+    if (!concerns(relocation, (room) => isIn(stays, room))) continue;
+    const { id, index, action } = relocation;
+    const edge = { station, places: [{ id, index }] };
+    if (action === 'end') return 'end';
+    for (const room of relocation.rooms) {
+      if (isIn(stays, room) === (action === 'join')) continue;
+      isChanged = true;
+      const before = stays.get(room) ?? [];
+      if (action === 'join') stays.set(room, [...before, { since: edge }]);
+      else stays.set(room, [...before.slice(0, -1), { ...before.at(-1), until: edge }]);
+    }
+  }
+  return isChanged;
+}
+
+/** The same in one mailbox of one station. */
+export function membershipOf(stays: Stays, station: number, shard: number): Membership {
+  const membership = new Map<string, Stay[]>();
+  for (const [room, of] of stays) {
+    const there = of
+      .filter(
+        ({ since, until }) =>
+          !(since && since.station > station) && !(until && until.station < station),
+      )
+      .map(({ since, until }) => ({
+        since: since?.station === station ? since.places[shard] : undefined,
+        until: until?.station === station ? until.places[shard] : undefined,
+      }));
+    if (there.length > 0) membership.set(room, there);
+  }
+  return membership;
+}
