@@ -32,30 +32,27 @@ const configValue = {
   message: 'Only main.ts reads the configuration; take it in the constructor.',
 };
 
-const arrows: OxlintOverride[] = Object.entries(below).map(([folder, lower]) => ({
-  files: [`gateway/src/${folder}/**`],
-  rules: {
-    'no-restricted-imports': [
-      'error',
-      {
-        patterns: [
-          {
-            group: [
-              ...Object.keys(below)
-                .filter((other) => other !== folder && !lower.includes(other))
-                .map((other) => `../**/${other}/**`),
-              ...leaves,
-            ],
-            message: `Imports point down: ${folder}/ may not know this folder.`,
-          },
-          roots,
-          redisClient,
-          configValue,
-        ],
-      },
-    ],
-  },
-}));
+const database = {
+  group: ['kysely', 'kysely/**', 'pg', '@electric-sql/**'],
+  message: 'Only chat/store/ speaks SQL; ask the port ChatStore.',
+};
+
+function arrow(folder: string, files: string, more: object[]): OxlintOverride {
+  const unknown = Object.keys(below)
+    .filter((other) => other !== folder && !below[folder]?.includes(other))
+    .map((other) => `../**/${other}/**`);
+  const message = `Imports point down: ${folder}/ may not know this folder.`;
+  const patterns = [{ group: [...unknown, ...leaves], message }, roots, redisClient, configValue];
+  return {
+    files: [`gateway/src/${files}/**`],
+    rules: { 'no-restricted-imports': ['error', { patterns: [...patterns, ...more] }] },
+  };
+}
+
+const arrows: OxlintOverride[] = [
+  ...Object.keys(below).map((folder) => arrow(folder, folder, [database])),
+  arrow('chat', 'chat/store', []),
+];
 
 export default defineConfig({
   plugins: ['typescript', 'import', 'node', 'unicorn', 'oxc'],

@@ -20,6 +20,9 @@ const refused: [file: string, code: string, rule: string][] = [
   ['rooms/i.ts', `import '../app.module.js';`, IMPORTS],
   ['rooms/j.ts', `import { readConfig } from '../config.js'; readConfig();`, IMPORTS],
   ['backplane/k.ts', `import { Redis } from 'ioredis'; export const r = new Redis();`, IMPORTS],
+  ['chat/y.ts', `import { sql } from 'kysely'; export const s = sql;`, IMPORTS],
+  ['chat/store/z.ts', `import '../../session/messages.js';`, IMPORTS],
+  ['ingest/http/aa.ts', `import 'pg';`, IMPORTS],
   ['../../protocol/src/l.ts', `import 'node:fs';`, IMPORTS],
   ['../../emitter/src/v.ts', `import '@streamgate/adapter';`, IMPORTS],
   ['../../console/src/w.ts', `import '@streamgate/emitter';`, IMPORTS],
@@ -45,6 +48,7 @@ const allowed: [file: string, code: string][] = [
     '../../console/src/y.ts',
     `import type { User } from '@streamgate/protocol/principal'; export type U = User;`,
   ],
+  ['chat/store/ab.ts', `import { sql } from 'kysely'; export const s = sql;`],
   ['edge/u.ts', `export const bind = (socket: { on(n: string): void }) => socket.on('ping');`],
 ];
 

@@ -5,9 +5,10 @@ import { StoreConfigError, type StoreHealth } from './chat-store.js';
 import { faultOf } from './faults.js';
 import type { Db } from './tables.js';
 
-/** How often a database that is away is tried, and one that is there is asked whether it is. */
+/** How often a database that is away is tried, and one that is there is asked whether it is; and when once more. */
 const RETRY_MS = 500;
 const CHECK_MS = 2000;
+const AGAIN_MS = 100;
 const LOG_MS = 10_000;
 /** As metrics count them; whatever else is told was asked wrongly, and answered. */
 const OUTCOMES: Partial<Record<ErrorCode, string>> = {
@@ -153,7 +154,7 @@ export class Database {
   }
 
   /** Nobody may be using it when it goes, or returns read-only. */
-  private checkSoon(ms: number): void {
+  private checkSoon(ms: number, isAgain = false): void {
     const { link } = this;
     if (!link) return;
     this.later(ms, () => {
@@ -162,6 +163,8 @@ export class Database {
         (error: unknown) => {
           const { kind, reason } = faultOf(error);
           if (kind === 'busy') this.checkSoon(CHECK_MS);
+          // It may have asked on a connection that broke together with the one before.
+          else if (kind === 'cut' && !isAgain) this.checkSoon(AGAIN_MS, true);
           else this.lose(link, reason);
         },
       ) as Promise<void>;

@@ -206,6 +206,20 @@ describe('a database that is there', () => {
     await vi.waitFor(() => expect(store.health().up).toBe(true), SOON);
   });
 
+  test('with every connection in use, refuses what waits too long for one', async () => {
+    const store = await open({ databasePool: 1, databaseConnectTimeoutMs: 200 });
+    const id = await makeGroup(store, ['ann']);
+    const client = new Client({ connectionString: server.url });
+    await client.connect();
+    await client.query('begin');
+    await client.query(`select from streamgate.conversations where id = ${id} for update`);
+    const sending = store.send(text(id, 'later'));
+    expect(await refusal(store.isMember(id, 'ann'))).toBeGreaterThan(150);
+    expect(store.health().up).toBe(true);
+    await client.end();
+    expect(await sending).toMatchObject({ message: { seq: 1 } });
+  });
+
   test('but busy, refuses what waits too long and nothing else', async () => {
     const store = await open({ databaseTimeoutMs: 300 });
     const [stuck, free] = [await makeGroup(store, ['ann']), await makeGroup(store, ['ann'])];
