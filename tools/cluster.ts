@@ -50,7 +50,10 @@ async function startRedis(): Promise<string> {
 async function startNode(index: number, env: NodeJS.ProcessEnv): Promise<string> {
   const port = await freePort(3000 + index);
   const managementPort = await freePort(9464 + index);
-  const node = spawn(process.execPath, [join(here, '../gateway/dist/main.js')], {
+  const program = ['start-tracing.js', 'main.js'].map((file) =>
+    join(here, '../gateway/dist', file),
+  );
+  const node = spawn(process.execPath, ['--import', ...program], {
     env: {
       ...env,
       STREAMGATE_HTTP_PORT: String(port),

@@ -74,12 +74,13 @@ export class Delivery {
     const { message } = run[0]!;
     const adapter = this.node.sessions.adapters.get(message.namespace);
     if (!adapter) return;
+    const began = Date.now();
     const writing = new Writing(adapter, run, alone ? undefined : this.corked);
     try {
       writing.toAll();
     } finally {
       if (writing.sessions > 0)
-        this.node.emit('delivered', contextsOf(run), run.length, writing.sessions);
+        this.node.emit('delivered', contextsOf(run), run.length, writing.sessions, began);
     }
   }
 }

@@ -21,8 +21,11 @@ export interface NodeEvents {
   fault: [Error];
   /** A tagged event was handed to the sessions of this node that are in these rooms. */
   tagged: [namespace: string, rooms: readonly string[], tag: string];
-  /** Events in a row were handed to so many sessions of this node; `contexts` of those that have one. */
-  delivered: [contexts: readonly string[], events: number, sessions: number];
+  /**
+   * Events in a row were handed to so many sessions of this node; `contexts` of those that have one.
+   * `began`: when that was about to be done, in ms since the epoch.
+   */
+  delivered: [contexts: readonly string[], events: number, sessions: number, began: number];
   /** A node tells others something; `rooms` is empty when it tells all. */
   notice: [namespace: string, rooms: readonly string[], body: unknown];
 }

@@ -58,6 +58,20 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return deepFreeze(config);
 }
 
+/**
+ * Whether spans have somewhere to go, by the standard variables of OpenTelemetry, which its SDK reads
+ * itself (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
+ * @returns undefined: nobody traces
+ */
+export function readTracingConfig(
+  env: NodeJS.ProcessEnv = process.env,
+): { serviceName?: string } | undefined {
+  const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const isOff = env.OTEL_SDK_DISABLED === 'true' || env.OTEL_TRACES_EXPORTER === 'none';
+  if (!endpoint || isOff) return undefined;
+  return env.OTEL_SERVICE_NAME ? {} : { serviceName: 'streamgate' };
+}
+
 /** What a program that only reaches the database has to be told: no key to check tokens with. */
 export type DatabaseConfig = Pick<
   Config,

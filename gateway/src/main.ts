@@ -14,6 +14,7 @@ import { log } from './ops/log.js';
 import { startManagement } from './ops/management.js';
 import { metrics } from './ops/metrics.js';
 import { installSignals } from './ops/shutdown.js';
+import { tracing } from './ops/tracing.js';
 
 /** Where a started node answers. */
 export interface Started {
@@ -25,6 +26,9 @@ export interface Started {
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as { version: string };
+
+/** How long the last spans may take, in ms. */
+const LAST_SPANS_MS = 2000;
 
 /** Only what goes wrong inside Nest: the node says itself what it does. */
 const nestLogger: LoggerService = {
@@ -81,6 +85,7 @@ export async function start(): Promise<Started> {
     serviceRedis?.close();
     await backplane.close();
     await management.close();
+    await lastSpans();
   }
 
   installSignals({
@@ -101,6 +106,16 @@ export async function start(): Promise<Started> {
 function chatKind({ chat, databaseUrl, dataDir = 'memory' }: Config): string {
   if (chat === 'off') return 'off';
   return databaseUrl === undefined ? `embedded: ${dataDir}` : 'PostgreSQL';
+}
+
+/** A collector that is away must not keep the node. */
+async function lastSpans(): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, LAST_SPANS_MS);
+  const sent = tracing
+    .shutdown()
+    .catch((error: unknown) => log.warn({ err: error }, 'the last spans were not sent'));
+  await Promise.race([sent, late]).finally(() => clearTimeout(timer));
 }
 
 /** Nest names the loopback address when it listens on all of them; people read localhost. */

@@ -80,8 +80,13 @@ export class Cluster {
   }
 
   /** The service asks the REST door of node one. */
-  rest(request: string, body?: unknown, as: Person | null = SERVICE): Promise<RestAnswer> {
-    return rest(this.one, request, body, as);
+  rest(
+    request: string,
+    body?: unknown,
+    as: Person | null = SERVICE,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<RestAnswer> {
+    return rest(this.one, request, body, as, headers);
   }
 
   /** A service emits any event to one user. */

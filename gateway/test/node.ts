@@ -24,6 +24,7 @@ export interface Ending {
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 const child = new URL('child.mjs', import.meta.url).href;
+const tracing = new URL('../dist/start-tracing.js', import.meta.url).href;
 
 const defaults: NodeEnv = {
   STREAMGATE_HOST: '127.0.0.1',
@@ -44,7 +45,8 @@ export class TestNode {
 
   constructor(env: NodeEnv) {
     if (!existsSync(program)) throw new Error('build the gateway first: npm run build');
-    this.child = spawn(process.execPath, ['--import', child, program], {
+    const imports = [child, tracing].flatMap((module) => ['--import', module]);
+    this.child = spawn(process.execPath, [...imports, program], {
       env: { PATH: process.env['PATH'], ...defaults, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
@@ -63,6 +65,10 @@ export class TestNode {
       for (const line of lines) if (line.startsWith('{')) this.lines.push(JSON.parse(line));
       this.wake();
     });
+  }
+
+  get pid(): number {
+    return this.child.pid!;
   }
 
   get running(): boolean {

@@ -16,15 +16,17 @@ export interface RestAnswer {
  * One request to the REST door.
  * @param request `GET /path` or `POST /path`
  * @param as who asks; `null`: without a token
+ * @param further headers
  */
 export async function rest(
   node: Pick<TestNode, 'url'>,
   request: string,
   body?: unknown,
   as: Person | null = SERVICE,
+  further: Readonly<Record<string, string>> = {},
 ): Promise<RestAnswer> {
   const [method, path] = request.split(' ') as [string, string];
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = { ...further };
   if (as) headers['authorization'] = `Bearer ${await tokenOf(as)}`;
   if (body !== undefined) headers['content-type'] = 'application/json';
   const answer = await fetch(node.url + path, {

@@ -2,6 +2,7 @@ import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
 import type { Delivered } from '@streamgate/protocol/server-events';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
+import { tracing } from '../ops/tracing.js';
 import type { Backplane, Publication } from './backplane.js';
 
 /**
@@ -10,7 +11,7 @@ import type { Backplane, Publication } from './backplane.js';
  * @throws whatever else `publish` throws
  */
 export async function forward(backplane: Backplane, publication: Publication): Promise<Delivered> {
-  const origin = { door: 'client', written: Date.now() } as const;
+  const origin = { door: 'client', written: Date.now(), ...tracing.active() } as const;
   // One object: the backplane knows by it what it could not publish.
   const said = { ...publication, origin };
   try {

@@ -63,6 +63,7 @@ export class LocalAdapters<A extends Adapter = Adapter> {
     internals.apply = (options, hand) => {
       const { notice, tag, context } = options.flags ?? {};
       if (notice) return this.hear(namespace, notice);
+      const began = Date.now();
       let sessions = 0;
       const deliver = () =>
         apply(options, (socket) => {
@@ -71,7 +72,7 @@ export class LocalAdapters<A extends Adapter = Adapter> {
         });
       if (tag === undefined) deliver();
       else this.listeners.delivering(namespace, targetOf(options), tag, deliver);
-      if (sessions > 0) delivered(context === undefined ? [] : [context], 1, sessions);
+      if (sessions > 0) delivered(context === undefined ? [] : [context], 1, sessions, began);
     };
   }
 

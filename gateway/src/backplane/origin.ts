@@ -1,4 +1,5 @@
 import { metrics } from '../ops/metrics.js';
+import { SpanKind, tracing } from '../ops/tracing.js';
 
 /** Where an event comes from. */
 export interface Origin {
@@ -38,8 +39,14 @@ const DOORS: ReadonlySet<string> = new Set(['client', 'http', 'tcp', 'stream', '
 /**
  * Events in a row were written to sessions of this node.
  * @param contexts of those that have one
+ * @param began when the first of them was about to be written, in ms since the epoch
  */
-export function delivered(contexts: readonly string[], events: number, sessions: number): void {
+export function delivered(
+  contexts: readonly string[],
+  events: number,
+  sessions: number,
+  began: number,
+): void {
   metrics.deliveries.add('', events * sessions);
   if (contexts.length === 0) return;
   const now = Date.now();
@@ -47,6 +54,13 @@ export function delivered(contexts: readonly string[], events: number, sessions:
     const origin = originOf(context);
     if (!origin) continue;
     const seconds = Math.max(0, now - origin.written) / 1000;
-    metrics.deliverySeconds.of(origin.door).observe(seconds);
+    const traceId = tracing.on ? tracing.sampledId(origin) : undefined;
+    metrics.deliverySeconds.of(origin.door).observe(seconds, 1, traceId);
+    if (traceId !== undefined)
+      tracing.done('deliver', SpanKind.CONSUMER, origin, began, {
+        'messaging.system': 'streamgate',
+        'messaging.operation.type': 'process',
+        'streamgate.sessions': sessions,
+      });
   }
 }

@@ -12,6 +12,7 @@ import { metrics } from '../ops/metrics.js';
 import type { Presence } from '../presence/presence.js';
 import type { Rooms } from '../rooms/rooms.js';
 import { authenticate } from './authenticate.js';
+import { rememberTrace } from './client-spans.js';
 import { closeConnection } from './close-connection.js';
 import { Entrants } from './entrants.js';
 import { Missed } from './missed.js';
@@ -124,6 +125,7 @@ export class Connect {
         this.parts.config.insecureQueryUser,
       );
       this.entrants.named(namespace.name, client, principal.userId);
+      rememberTrace(client, auth);
       return await this.admit(namespace, client, auth, principal);
     } catch (thrown) {
       return this.refuse(namespace, client, auth, toGatewayError(thrown));

@@ -3,6 +3,8 @@ import { ERRORS, GatewayError, toGatewayError } from '@streamgate/protocol/error
 import type { SentEventName } from '@streamgate/protocol/event-maps';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
+import { type Span, tracing } from '../ops/tracing.js';
+import { eventSpan } from './client-spans.js';
 import type { Handler, Handlers } from './handlers.js';
 import type { SessionSocket } from './session-socket.js';
 import type { Packet } from './socket-io-internals.js';
@@ -21,18 +23,20 @@ export function dispatch(handlers: Handlers, session: SessionSocket, packet: Pac
   if (!handler) return refuseUnknown(session, packet, name);
   handler.events.value += 1;
   const began = performance.now();
+  const span = eventSpan(session, name, payload);
   try {
     const parsed = handler.payload.safeParse(payload);
     if (!parsed.success) throw invalidPayload(parsed.error.issues);
-    const result = handler.handle(session, parsed.data);
+    const handle = () => handler.handle(session, parsed.data);
+    const result = span ? tracing.within(span, handle) : handle();
     if (result instanceof Promise)
       result.then(
-        (data) => answer(session, packet, handler, data, began),
-        (thrown: unknown) => refuse(handlers, session, packet, thrown),
+        (data) => answer(session, packet, handler, data, began, span),
+        (thrown: unknown) => refuse(handlers, session, packet, thrown, span),
       );
-    else answer(session, packet, handler, result, began);
+    else answer(session, packet, handler, result, began, span);
   } catch (thrown) {
-    refuse(handlers, session, packet, thrown);
+    refuse(handlers, session, packet, thrown, span);
   }
 }
 
@@ -48,6 +52,7 @@ function answer(
   { reply, seconds }: Handler,
   data: unknown,
   began: number,
+  span: Span | undefined,
 ): void {
   const { id } = packet;
   seconds.observe((performance.now() - began) / 1000);
@@ -55,6 +60,7 @@ function answer(
     if (reply !== undefined) session.send(reply as SentEventName, data as never);
     if (id !== undefined) session.acknowledge(id, { data: data ?? null });
   });
+  span?.end();
 }
 
 /**
@@ -66,8 +72,10 @@ export function refuse(
   session: SessionSocket,
   packet: Packet,
   thrown: unknown,
+  span?: Span,
 ): void {
   const error = toGatewayError(thrown);
+  if (span) tracing.fail(span, error.code);
   const [name, payload] = eventOf(packet);
   const handler = handlers.get(name);
   metrics.eventErrors.add(error.code);

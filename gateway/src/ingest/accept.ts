@@ -10,6 +10,7 @@ import { type Principal, hasRole } from '@streamgate/protocol/principal';
 import { RoomName } from '@streamgate/protocol/rooms';
 import { streamNames } from '@streamgate/protocol/stream';
 import type { Act, Relocation } from '../backplane/backplane.js';
+import type { Origin } from '../backplane/origin.js';
 import type { Config } from '../config.js';
 import { keptAct } from '../inbox/inbox.js';
 import { decideRelocation } from '../rooms/access.js';
@@ -112,13 +113,12 @@ function usersOf(command: Command): readonly string[] | undefined {
 
 /**
  * @param tag names the event in the inboxes, when it is kept in any
- * @param writtenAt when the service asked, in milliseconds since the epoch
+ * @param origin where the events of it come from, and when the service asked
  */
 export function actsOf(
   accepted: Accepted,
   tag: string | undefined,
-  writtenAt: number,
-  door: Caller['door'],
+  origin: Origin,
   rules: Rules,
 ): Act[] {
   const { command, relocation } = accepted;
@@ -133,11 +133,10 @@ export function actsOf(
       ...(reason !== undefined && { reason }),
     } as const;
     // To all nodes: a session that is being opened has no rooms yet that its node is known by.
-    return [{ namespace, to: 'nodes', body }, ...revocationOf(accepted, writtenAt)];
+    return [{ namespace, to: 'nodes', body }, ...revocationOf(accepted, origin.written)];
   }
   if (command.action !== 'emit') return moves;
-  const { to, except, event, args, volatile, traceparent, tracestate } = command;
-  const origin = { door, written: writtenAt, traceparent, tracestate };
+  const { to, except, event, args, volatile } = command;
   const publication = { namespace, to, except, event, args, volatile, origin };
   if (tag === undefined) return [...moves, publication];
   return [...moves, keptAct(rules, { ...publication, tag }, usersOf(command) ?? [])];

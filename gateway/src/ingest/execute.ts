@@ -5,7 +5,9 @@ import { DEPTH_MAX, isDeeperThan } from '@streamgate/protocol/json-depth';
 import type { Backplane } from '../backplane/backplane.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
+import { tracing } from '../ops/tracing.js';
 import { type Accepted, type Caller, type Rules, accept, actsOf } from './accept.js';
+import { CommandSpan } from './command-span.js';
 import {
   type Consumer,
   type Deed,
@@ -54,6 +56,9 @@ interface Act {
   sessions?: number;
 }
 
+/** One for each command, while somebody traces. */
+type Spans = readonly CommandSpan[] | undefined;
+
 /** Executes what services ask for, whichever door it came through. */
 export class Executor {
   constructor(private readonly parts: ExecutorParts) {}
@@ -97,7 +102,10 @@ export class Executor {
     consumer?: Consumer,
   ): Promise<(Outcome | GatewayError)[]> {
     const began = performance.now();
-    const plans = this.plan(items, caller, consumer);
+    const spans: Spans = tracing.on
+      ? items.map((item) => new CommandSpan(item, caller, consumer))
+      : undefined;
+    const plans = this.plan(items, caller, consumer, spans);
     try {
       const counting = Promise.all(plans.map((plan, index) => this.count(plan, items[index]!)));
       const { writesReceipts = false } = this.parts.ledger;
@@ -116,11 +124,14 @@ export class Executor {
         outcomes[index] instanceof GatewayError || !deeds[index]?.report;
       await this.parts.receipts?.write(items.filter(isUnwritten), outcomes.filter(isUnwritten));
       measured(items, caller.door, began);
+      spans?.forEach((span, index) => span.end(outcomes[index]!));
       return outcomes;
     } catch (thrown) {
+      const error = toGatewayError(thrown);
+      spans?.forEach((span) => span.end(error));
       // It comes again.
       if (thrown instanceof OutOfTurn) throw thrown;
-      throw counted(toGatewayError(thrown), caller.door);
+      throw counted(error, caller.door);
     }
   }
 
@@ -153,8 +164,13 @@ export class Executor {
     return outcomes;
   }
 
-  private plan(items: readonly Item[], caller: Caller, consumer: Consumer | undefined): Plan[] {
-    return items.map((item) => {
+  private plan(
+    items: readonly Item[],
+    caller: Caller,
+    consumer: Consumer | undefined,
+    spans: Spans,
+  ): Plan[] {
+    return items.map((item, index) => {
       try {
         const accepted = this.accepted(item.input, caller);
         const { command } = accepted;
@@ -165,7 +181,10 @@ export class Executor {
           return { step: 'expired', deed: { ...entry, acts: [] } };
         const once = onceOf(accepted);
         const inbox = keepsakeOf(accepted, tagOf(item, consumer), deadline);
-        const acts = actsOf(accepted, inbox?.tag, writtenAt, caller.door, this.parts.config);
+        const { header = command } = spans?.[index] ?? {};
+        const { traceparent, tracestate } = header;
+        const origin = { door: caller.door, written: writtenAt, traceparent, tracestate };
+        const acts = actsOf(accepted, inbox?.tag, origin, this.parts.config);
         const { relocation: hold } = accepted;
         const revoke = tokensOf(accepted, writtenAt);
         const deed = {

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { LogOutput } from './log-output.js';
+import { tracing } from './tracing.js';
 
 /** Least first. `silent` logs nothing. */
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
@@ -14,6 +15,7 @@ export const log = pino(
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
+    mixin: () => tracing.logFields(),
   },
   new LogOutput(process.stdout),
 );

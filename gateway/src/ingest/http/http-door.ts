@@ -4,6 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
 import type { Config } from '../../config.js';
+import { SpanKind, tracing } from '../../ops/tracing.js';
 import { serveDocsPage } from './docs-page.js';
 import { ConversationsController } from './conversations.controller.js';
 import { CommandsController } from './commands.controller.js';
@@ -58,6 +59,7 @@ export function configureHttp(app: NestExpressApplication, config: HttpConfig): 
   });
   if (config.mode === 'development') serveDocsPage(app);
   if (config.console === 'on') serveConsole(app);
+  if (tracing.on) app.use(traced);
   app.use(jsonOnly);
   // The first that takes a body has read it for the second.
   app.useBodyParser('json', { limit: config.commandMaxBytes, type: isCommand });
@@ -69,6 +71,29 @@ export function configureHttp(app: NestExpressApplication, config: HttpConfig): 
 /** Commands have a limit of their own, the same through all doors; a batch has it as a whole. */
 function isCommand({ url = '' }: IncomingMessage): boolean {
   return /^\/v1\/commands([/?]|$)/i.test(url);
+}
+
+/** Each request is a span, which the commands in it continue; the path is that of its route. */
+function traced(request: Request, response: Response, next: NextFunction): void {
+  const { method, headers } = request;
+  const { traceparent, tracestate } = headers as Record<string, string | undefined>;
+  const span = tracing.begin(
+    method,
+    SpanKind.SERVER,
+    { traceparent, tracestate },
+    {
+      'http.request.method': method,
+    },
+  );
+  response.once('close', () => {
+    const { path } = (request.route ?? {}) as { path?: string };
+    const { statusCode } = response;
+    if (path !== undefined) span.updateName(`${method} ${path}`).setAttribute('http.route', path);
+    span.setAttribute('http.response.status_code', statusCode);
+    if (statusCode < 500) span.end();
+    else tracing.fail(span, String(statusCode));
+  });
+  tracing.within(span, next);
 }
 
 /** Answers tell who is connected now. */
