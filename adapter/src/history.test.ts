@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { History, type Stay } from './history.js';
+import { hashOf, roomKey } from './keys.js';
 import { KIND, decode, encode } from './message.js';
 import { WHOLE, whole } from './position.js';
 
@@ -58,6 +59,16 @@ describe('a history', () => {
     expect(texts({ until: { id: '2-0', index: 0 } })).toEqual(['one', 'all']);
     expect(texts({ until: { id: '2-0', index: 1 } })).toEqual(['one', 'all', 'both']);
     expect(texts({ since: { id: '1-0', index: 0 }, until: whole('2-0') })).toEqual(['all', 'both']);
+  });
+
+  it('tells rooms apart whose keys have the same hash', () => {
+    const [one, other] = ['plumless', 'buckeroo'] as const;
+    expect(hashOf(roomKey('/', one))).toBe(hashOf(roomKey('/', other)));
+    const alike = new History(1e6);
+    alike.add({ id: '1-0', index: 0, message: event('one', [one]) });
+    alike.add({ id: '2-0', index: 0, message: event('other', [other]) });
+    expect(found(alike, { [one]: undefined })).toEqual(['one']);
+    expect(found(alike, { [other]: undefined })).toEqual(['other']);
   });
 
   it('lets go of the oldest beyond its size or age, and says up to where', () => {

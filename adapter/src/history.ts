@@ -1,6 +1,7 @@
-import { namespaceKey, roomKey } from './keys.js';
+import { Column } from './column.js';
+import { hashOf, namespaceKey, roomKey } from './keys.js';
 import { Message, type Route } from './message.js';
-import { type EntryId, type Place, comparePlaces, compareIds } from './position.js';
+import { type EntryId, type Place, compareIds, comparePlaces, numbersOf } from './position.js';
 import { Relocations } from './relocations.js';
 
 /** An event of a mailbox and where it stands. */
@@ -67,11 +68,11 @@ export class History {
    * @param rooms that it is in, its own among them
    */
   between(namespace: string, rooms: Membership, after: Place, upTo: EntryId): Past[] {
-    const keys = [namespaceKey(namespace)];
-    for (const room of rooms.keys()) keys.push(roomKey(namespace, room));
+    const hashes = [hashOf(namespaceKey(namespace))];
+    for (const room of rooms.keys()) hashes.push(hashOf(roomKey(namespace, room)));
     return this.parts
       .filter((part) => compareIds(part.last, after.id) >= 0)
-      .flatMap((part) => part.between(keys, after, upTo))
+      .flatMap((part) => part.between(hashes, after, upTo))
       .filter(({ id, index, message }) => isFor(message.route, { id, index }, rooms));
   }
 
@@ -84,28 +85,32 @@ export class History {
 
 /** Of no event. */
 const NONE = -1;
+/** Bytes of a message that is small. */
+const SMALL = 256;
 
-/** Some events in a row: their bytes, and arrays of numbers that say where each is and for whom. */
+/** Some events in a row: their bytes, and numbers that say where each is and for whom. */
 class Part {
   used = 0;
+  /** The last entry that it has an event of. */
+  last: EntryId = '';
   private bytes: Buffer;
-  private readonly ids: EntryId[] = [];
+  /** Of each entry: the two numbers of its id. */
+  private readonly times = new Column(Float64Array);
+  private readonly counts = new Column(Float64Array);
   /** Of each event: where its bytes begin, number of its entry, index in that. */
-  private readonly begins: number[] = [];
-  private readonly entries: number[] = [];
-  private readonly indexes: number[] = [];
-  /** The last link of each key; of each link its event and the link before it. */
-  private readonly heads = new Map<string, number>();
-  private readonly events: number[] = [];
-  private readonly previous: number[] = [];
+  private readonly begins = new Column(Int32Array);
+  private readonly entries = new Column(Int32Array);
+  private readonly indexes = new Column(Int32Array);
+  /** The last link of the keys with the same end of their hashes. */
+  private readonly heads: Int32Array;
+  /** Of each link: its event, the hash of its key, the link before it. */
+  private readonly events = new Column(Int32Array);
+  private readonly hashes = new Column(Int32Array);
+  private readonly previous = new Column(Int32Array);
 
   constructor(size: number) {
     this.bytes = Buffer.allocUnsafeSlow(size);
-  }
-
-  /** The last entry that it has an event of. */
-  get last(): EntryId {
-    return this.ids.at(-1)!;
+    this.heads = new Int32Array(2 ** Math.ceil(Math.log2(size / SMALL + 1))).fill(NONE);
   }
 
   /** What is left is for the rest of an entry. */
@@ -114,33 +119,49 @@ class Part {
   }
 
   add({ id, index, message }: Past): void {
-    if (this.ids.at(-1) !== id) this.ids.push(id);
+    if (this.last !== id) {
+      this.last = id;
+      const [time, count] = numbersOf(id);
+      this.times.push(time);
+      this.counts.push(count);
+    }
     if (this.used + message.length > this.bytes.length) this.grow(message.length);
     const event = this.begins.length;
     this.begins.push(this.used);
-    this.entries.push(this.ids.length - 1);
+    this.entries.push(this.times.length - 1);
     this.indexes.push(index);
     message.copyTo(this.bytes, this.used);
     this.used += message.length;
-    for (const key of message.route.keys) {
+    for (const hash of message.route.hashes) {
+      const head = this.headOf(hash);
       const link = this.events.length;
       this.events.push(event);
-      this.previous.push(this.heads.get(key) ?? NONE);
-      this.heads.set(key, link);
+      this.hashes.push(hash);
+      this.previous.push(this.heads[head]!);
+      this.heads[head] = link;
     }
   }
 
-  between(keys: readonly string[], after: Place, upTo: EntryId): Past[] {
+  /** Also what is for keys with the same hash. */
+  between(hashes: readonly number[], after: Place, upTo: EntryId): Past[] {
     const begin = this.firstBehind(after.id, after.index);
     const end = this.firstBehind(upTo, Infinity);
     const found = new Set<number>();
-    for (const key of keys)
-      for (let link = this.heads.get(key) ?? NONE; link !== NONE; link = this.previous[link]!) {
-        const event = this.events[link]!;
+    for (const hash of hashes)
+      for (
+        let link = this.heads[this.headOf(hash)]!;
+        link !== NONE;
+        link = this.previous.at(link)
+      ) {
+        const event = this.events.at(link);
         if (event < begin) break;
-        if (event < end) found.add(event);
+        if (event < end && this.hashes.at(link) === hash) found.add(event);
       }
     return [...found].sort((one, other) => one - other).map((event) => this.at(event));
+  }
+
+  private headOf(hash: number): number {
+    return hash & (this.heads.length - 1);
   }
 
   private grow(length: number): void {
@@ -150,21 +171,26 @@ class Part {
   }
 
   private at(event: number): Past {
+    const entry = this.entries.at(event);
     return {
-      id: this.ids[this.entries[event]!]!,
-      index: this.indexes[event]!,
-      message: new Message(this.bytes, this.begins[event]),
+      id: `${this.times.at(entry)}-${this.counts.at(entry)}`,
+      index: this.indexes.at(event),
+      message: new Message(this.bytes, this.begins.at(event)),
     };
   }
 
   /** Number of the first event behind this place. */
   private firstBehind(id: EntryId, index: number): number {
+    const [time, count] = numbersOf(id);
     let low = 0;
     let high = this.begins.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
+      const entry = this.entries.at(middle);
       const order =
-        compareIds(this.ids[this.entries[middle]!]!, id) || this.indexes[middle]! - index;
+        this.times.at(entry) - time ||
+        this.counts.at(entry) - count ||
+        this.indexes.at(middle) - index;
       if (order > 0) high = middle;
       else low = middle + 1;
     }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 
 /**
  * Names in Redis. All of a shard begin with one hash tag, since a script finds the mailboxes it writes
@@ -54,6 +55,11 @@ export function targetKeys(namespace: string, rooms: readonly string[]): string[
   return rooms.length === 0
     ? [namespaceKey(namespace)]
     : rooms.map((room) => roomKey(namespace, room));
+}
+
+/** Of an interest key, in 32 bits. */
+export function hashOf(key: string): number {
+  return crc32(key) | 0;
 }
 
 /** @param name the private session id */

@@ -1,5 +1,5 @@
 import type { Packet } from 'socket.io-parser';
-import { targetKeys } from './keys.js';
+import { hashOf, targetKeys } from './keys.js';
 import { Decoder, Encoder, PacketType } from './parser.js';
 
 /** What an entry of a mailbox carries; its numbers are part of the format. */
@@ -44,8 +44,8 @@ export interface Route {
   /** Empty: everyone in the namespace. */
   readonly rooms: readonly string[];
   readonly except: readonly string[];
-  /** Interest keys of those that it is for. */
-  readonly keys: readonly string[];
+  /** Of the interest keys of those that it is for. */
+  readonly hashes: readonly number[];
 }
 
 /**
@@ -164,7 +164,8 @@ function routeOf(bytes: Buffer, begin: number, end: number): Route {
   const reading = { bytes, at: begin };
   const namespace = readText(reading);
   const rooms = readTexts(reading);
-  route = { namespace, rooms, except: readTexts(reading), keys: targetKeys(namespace, rooms) };
+  const hashes = targetKeys(namespace, rooms).map(hashOf);
+  route = { namespace, rooms, except: readTexts(reading), hashes };
   if (routes.size === MOST_ROUTES) routes = new Map();
   routes.set(name, route);
   return route;

@@ -82,6 +82,12 @@ export function parseEntries(text: string): EntryId[] {
   return text.split(',');
 }
 
+/** Milliseconds, and which of those. */
+export function numbersOf(id: EntryId): [time: number, count: number] {
+  const end = id.indexOf('-');
+  return [Number(id.slice(0, end)), Number(id.slice(end + 1))];
+}
+
 /** Negative: `a` is before `b`; 0: the same. */
 export function compareIds(a: EntryId, b: EntryId): number {
   const endA = a.indexOf('-');
