@@ -46,7 +46,7 @@ export const backplaneMetrics = {
   users: new Readings(
     'streamgate_users',
     'Users online in the whole cluster, as of the scrape before; the same on every node',
-    'namespace',
+    'nsp',
   ),
   registryRepairs: new Count(
     'streamgate_registry_repairs_total',

@@ -14,7 +14,7 @@ export const edgeMetrics = {
   sessions: new Readings(
     'streamgate_sessions',
     'Sessions on this node, by namespace and transport (websocket, polling)',
-    'namespace',
+    'nsp',
     'transport',
   ),
   sessionsMax: new Reading('streamgate_sessions_max', 'Sessions that this node admits at most'),
@@ -56,7 +56,7 @@ export const edgeMetrics = {
     'streamgate_event_seconds',
     'From an event of a client to its answer',
     SECONDS,
-    'namespace',
+    'nsp',
     ['/'],
   ),
   eventErrors: new Count(

@@ -44,7 +44,7 @@ it('are what a scrape reads', async () => {
   metrics.connects.add('refused', 'node_full');
   const families = await scrape();
   expect(families.get('streamgate_sessions')?.samples).toEqual(
-    new Map([['streamgate_sessions{namespace="/",transport="websocket"}', 7]]),
+    new Map([['streamgate_sessions{nsp="/",transport="websocket"}', 7]]),
   );
   expect(families.get('streamgate_events_in_total')?.samples).toEqual(
     new Map([

@@ -49,7 +49,7 @@ describe.each(TOPOLOGIES)('metrics on %s', (topology) => {
     };
     const event = 'streamgate_events_in_total{event="send-message"}';
     expect((await growth(event, say))[0]).toBe(1);
-    expect((await growth('streamgate_event_seconds_count{namespace="/"}', say))[0]).toBe(1);
+    expect((await growth('streamgate_event_seconds_count{nsp="/"}', say))[0]).toBe(1);
     expect((await growth('streamgate_delivery_seconds_count{door="client"}', say))[1]).toBe(1);
     const unknown = 'streamgate_events_in_total{event="other"}';
     expect((await growth(unknown, async () => void (await speaker.ask('made up', {}))))[0]).toBe(1);
@@ -59,13 +59,12 @@ describe.each(TOPOLOGIES)('metrics on %s', (topology) => {
     await cluster.connect(ALICE, 'one', { transports: ['polling'] });
     const left = await cluster.connect(BOB, 'two', { transports: ['websocket'] });
     const { one, two } = cluster;
-    const sessions = (transport: string) =>
-      `streamgate_sessions{namespace="/",transport="${transport}"}`;
+    const sessions = (transport: string) => `streamgate_sessions{nsp="/",transport="${transport}"}`;
     expect(await one.metric(sessions('polling'))).toBe(1);
     expect(await two.metric(sessions('websocket'))).toBe(1);
     for (const node of [one, two])
       await eventually(
-        () => node.metric('streamgate_users{namespace="/"}'),
+        () => node.metric('streamgate_users{nsp="/"}'),
         (users) => users === 2,
       );
     await eventually(
