@@ -28,6 +28,11 @@ export type CommandField = (typeof COMMAND_FIELDS)[number];
 export type CommandFields = { [F in CommandField]?: unknown };
 
 const KNOWN: ReadonlySet<string> = new Set(COMMAND_FIELDS);
+/** Whether a command may have a field of this name. */
+export function isCommandField(name: string): name is CommandField {
+  return KNOWN.has(name);
+}
+
 /** Fields that say something of an event, and nothing of the other actions. */
 const OF_EVENTS = ['except', 'event', 'durable', 'volatile'] as const;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { GatewayError, type ErrorCode } from './errors.js';
 import { DEPTH_MAX, isDeeperThan } from './json-depth.js';
-import { RoomName, isRoomName, userRoom } from './rooms.js';
+import { RoomName, canonicalRoom, isRoomName, userRoom } from './rooms.js';
 
 /**
  * Event names that a service may not emit: Socket.IO keeps them to itself (RESERVED_EVENTS of
@@ -150,6 +150,8 @@ const CHECKS: readonly Check[] = [
  *   `invalid_ttl`, `invalid_receipt`, `durable_needs_users`, `invalid_payload`
  */
 export function parseCommand(input: CommandInput): Command {
+  const plain = plainEmit(input);
+  if (plain) return plain;
   for (const check of CHECKS) {
     const objection = check(input);
     if (objection) throw objection;
@@ -162,6 +164,41 @@ export function parseCommand(input: CommandInput): Command {
     CODES[String(path[0])] ?? 'invalid_payload',
     issue && `${path.join('.')}: ${issue.message}`,
   );
+}
+
+/** Fields of an event that has nothing special. */
+const PLAIN: ReadonlySet<string> = new Set(['action', 'to', 'event', 'args']);
+
+/**
+ * What the schema makes of an event that has nothing special, as most have, at a tenth of the cost;
+ * undefined: the schema is to be asked.
+ */
+export function plainEmit(input: CommandInput): Command | undefined {
+  for (const name of Object.keys(input)) if (!PLAIN.has(name)) return undefined;
+  const { action, to: rooms, event, args } = input as Readonly<Record<string, unknown>>;
+  if (action !== 'emit' || typeof event !== 'string' || RESERVED_EVENTS.has(event))
+    return undefined;
+  if (event.length === 0 || event.length > EVENT_NAME_MAX) return undefined;
+  if (!Array.isArray(args) || args.length > 1 || isDeeperThan(args, DEPTH_MAX + 1))
+    return undefined;
+  const to = rooms === '*' ? rooms : plainRooms(rooms);
+  if (!to) return undefined;
+  return {
+    nsp: '/',
+    action,
+    to,
+    except: [],
+    event,
+    args: [...args],
+    volatile: false,
+    durable: false,
+  };
+}
+
+function plainRooms(rooms: unknown): string[] | undefined {
+  if (!Array.isArray(rooms) || rooms.length !== 1) return undefined;
+  const [room] = rooms as [unknown];
+  return typeof room === 'string' && isRoomName(room) ? [canonicalRoom(room)] : undefined;
 }
 
 /** Codes of fields that have their own. */

@@ -1,4 +1,11 @@
-import { COMMAND_FIELDS, commandOfFields, fieldsOfCommand } from './command-fields.js';
+import {
+  COMMAND_FIELDS,
+  type CommandFields,
+  commandOfFields,
+  fieldsOfCommand,
+  isCommandField,
+  unknownField,
+} from './command-fields.js';
 import type { CommandInput } from './commands.js';
 import { GatewayError } from './errors.js';
 
@@ -47,13 +54,17 @@ export function fieldOf(entry: readonly string[], name: string): string | undefi
  */
 export function commandOfEntry(entry: readonly string[], maxBytes = Infinity): CommandInput {
   if (isLarger(entry, maxBytes)) throw new GatewayError('payload_too_large');
-  const fields = new Map<string, unknown>();
+  const fields: CommandFields = {};
+  let unknown: string | undefined;
   for (let index = 0; index + 1 < entry.length; index += 2) {
     const name = entry[index]!;
-    if (fields.has(name)) throw new GatewayError('invalid_payload', 'A field is given twice');
-    fields.set(name, valueOf(name, entry[index + 1]!));
+    if (Object.hasOwn(fields, name) || name === unknown)
+      throw new GatewayError('invalid_payload', 'A field is given twice');
+    if (isCommandField(name)) fields[name] = valueOf(name, entry[index + 1]!);
+    else unknown ??= name;
   }
-  return commandOfFields(Object.fromEntries(fields));
+  if (unknown !== undefined) throw unknownField(unknown);
+  return commandOfFields(fields);
 }
 
 /**
@@ -71,7 +82,8 @@ export function entryOfCommand(input: CommandInput): string[] {
 
 /** A character of JavaScript is three bytes at most: nearly always there is nothing to encode. */
 function isLarger(entry: readonly string[], maxBytes: number): boolean {
-  const characters = entry.reduce((sum, text) => sum + text.length, 0);
+  let characters = 0;
+  for (const text of entry) characters += text.length;
   return characters * 3 > maxBytes && entryBytes(entry) > maxBytes;
 }
 

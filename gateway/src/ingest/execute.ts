@@ -107,7 +107,9 @@ export class Executor {
       : undefined;
     const plans = this.plan(items, caller, consumer, spans);
     try {
-      const counting = Promise.all(plans.map((plan, index) => this.count(plan, items[index]!)));
+      const counting = Promise.all(
+        plans.flatMap((plan, index) => this.count(plan, items[index]!) ?? []),
+      );
       const { writesReceipts = false } = this.parts.ledger;
       const isAsked = ({ action, receipt }: CommandInput) =>
         // Afterwards a disconnect has left nobody; and the ledger writes how many they were.
@@ -127,10 +129,10 @@ export class Executor {
       spans?.forEach((span, index) => span.end(outcomes[index]!));
       return outcomes;
     } catch (thrown) {
-      const error = toGatewayError(thrown);
-      spans?.forEach((span) => span.end(error));
       // It comes again.
       if (thrown instanceof OutOfTurn) throw thrown;
+      const error = toGatewayError(thrown);
+      spans?.forEach((span) => span.end(error));
       throw counted(error, caller.door);
     }
   }
@@ -180,7 +182,7 @@ export class Executor {
         if (deadline !== undefined && deadline <= Date.now())
           return { step: 'expired', deed: { ...entry, acts: [] } };
         const once = onceOf(accepted);
-        const inbox = keepsakeOf(accepted, tagOf(item, consumer), deadline);
+        const inbox = keepsakeOf(accepted, () => tagOf(item, consumer), deadline);
         const { header = command } = spans?.[index] ?? {};
         const { traceparent, tracestate } = header;
         const origin = { door: caller.door, written: writtenAt, traceparent, tracestate };
@@ -211,13 +213,18 @@ export class Executor {
     return accepted;
   }
 
-  /** Never rejects: it is not known while Redis is away. */
-  private async count(plan: Plan, { wantSessions = false }: Item): Promise<void> {
-    if (plan.step !== 'act') return;
+  /** Undefined: nobody wants to know. Never rejects: it is not known while Redis is away. */
+  private count(plan: Plan, { wantSessions = false }: Item): Promise<void> | undefined {
+    if (plan.step !== 'act') return undefined;
     const { command, users } = plan.accepted;
-    if (users === undefined || !(wantSessions || command.receipt !== undefined)) return;
+    const isWanted = wantSessions || command.receipt !== undefined;
+    return users && isWanted ? this.countOf(plan, users) : undefined;
+  }
+
+  private async countOf(plan: Act, users: readonly string[]): Promise<void> {
+    const { registry } = this.parts.backplane;
     try {
-      plan.sessions = await this.parts.backplane.registry.sessionsOf(command.nsp, users);
+      plan.sessions = await registry.sessionsOf(plan.accepted.command.nsp, users);
     } catch (thrown) {
       log.debug({ code: toGatewayError(thrown).code }, 'sessions not counted');
     }
@@ -269,8 +276,7 @@ function outcomesOf(plans: readonly Plan[], verdicts: readonly Verdict[]) {
     else if (verdict.outcome === 'duplicate') outcomes.push({ ...verdict, inboxed: 0 });
     else {
       const { sessions } = plan;
-      const { inboxed } = verdict;
-      outcomes.push({ outcome: 'done', ...(sessions !== undefined && { sessions }), inboxed });
+      outcomes.push(sessions === undefined ? verdict : { ...verdict, sessions });
     }
   }
   return outcomes;
@@ -321,8 +327,8 @@ function steps<T>(inputs: readonly T[]): T[][] {
 
 /** What makes a command the same as another: all of it but how it came and who wants to know. */
 function onceOf({ command }: Accepted): Deed['once'] {
+  if (command.id === undefined) return undefined;
   const { source = '', id, receipt: _, traceparent: __, tracestate: ___, ...content } = command;
-  if (id === undefined) return undefined;
   const digest = createHash('sha256').update(JSON.stringify(content)).digest('base64url');
   return { key: JSON.stringify([source, id]), digest };
 }
@@ -340,11 +346,11 @@ function tokensOf({ command }: Accepted, issuedUntil: number): Deed['revoke'] {
 
 function keepsakeOf(
   { command, users }: Accepted,
-  tag: string,
+  tag: () => string,
   expiresAt: number | undefined,
 ): Deed['inbox'] {
   if (command.action !== 'emit' || !command.durable || !users) return undefined;
   const payload = JSON.stringify([command.event, ...command.args]);
   const expiry = expiresAt === undefined ? {} : { expiresAt };
-  return { namespace: command.nsp, users, tag, payload, ...expiry };
+  return { namespace: command.nsp, users, tag: tag(), payload, ...expiry };
 }
