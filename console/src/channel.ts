@@ -46,7 +46,8 @@ export class Channel {
     const { namespace, socket } = this;
     const args = payload === undefined ? [] : [payload];
     if (!socket.active) return { error: { message: `Not connected to ${namespace}` } };
-    record('out', namespace, event, payload);
+    // The log is copied and shown around; a token is for the gateway alone.
+    record('out', namespace, event, event === 'refresh-token' ? { token: 'hidden' } : payload);
     const started = performance.now();
     const answer = await new Promise<Answer>((resolve) => {
       socket.timeout(ANSWER_MS).emit(event, ...args, (none: Error | null, given: Answer) => {

@@ -195,16 +195,6 @@ test('a message that was refused is shown, and sent again', async () => {
     .toBe(1);
 });
 
-test('without chat the page says why', async () => {
-  const without = await startNode({ ...DEVELOPMENT, STREAMGATE_CHAT: 'off' });
-  try {
-    const page = await chatAs('alice', without.url);
-    await page.getByRole('alert').getByText('Chat is not enabled').waitFor();
-  } finally {
-    await without.stop();
-  }
-});
-
 describe('for everybody', () => {
   test.each(['light', 'dark'] as const)(
     'nothing that axe objects to, in %s',

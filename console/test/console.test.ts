@@ -155,7 +155,7 @@ describe('a bad token is explained', () => {
   });
 });
 
-test('in production, once enabled: with a token only', async () => {
+test('in production, once enabled: with a token only; without chat it says why', async () => {
   const production = await startNode({ STREAMGATE_CONSOLE: 'on' });
   try {
     const page = await browser.open(production.url);
@@ -164,6 +164,8 @@ test('in production, once enabled: with a token only', async () => {
     await page.getByRole('button', { name: 'Connect with it' }).click();
     await status(page, 'Connected');
     await expect.poll(() => fact(page, 'Transport')).toBe('websocket');
+    await page.getByRole('link', { name: 'Chat' }).click();
+    await page.getByRole('alert').getByText('Chat is not enabled').waitFor();
   } finally {
     await production.stop();
   }
