@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
 
 /** The built program, as a shell runs it. */
-const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const program = fileURLToPath(new URL('../bin/streamgate.js', import.meta.url));
 const names = streamNames('streamgate');
 let server: TestRedis;
 let redis: Redis;

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** `streamgate`: looks at the streams of a gateway and writes to them. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { streamNames } from '@streamgate/protocol/stream';
