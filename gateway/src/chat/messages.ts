@@ -34,12 +34,15 @@ export class ChatMessagesGateway {
     try {
       const { message, duplicate } = await this.keep(session, payload);
       metrics.chatMessages.add(duplicate ? 'duplicate' : 'sent');
-      // Also when it was kept before: the node that kept it may have told nobody.
-      this.parts.delivery.announce(message.conversation_id, {
-        seq: message.seq,
-        event: 'receive-message',
-        payload: message,
-      });
+      // Also when it was kept before: the node that kept it may have told nobody. After the answer, so
+      // that the sender gets both at once.
+      process.nextTick(() =>
+        this.parts.delivery.announce(message.conversation_id, {
+          seq: message.seq,
+          event: 'receive-message',
+          payload: message,
+        }),
+      );
       if (!duplicate) this.parts.push.tell(message);
       return message;
     } catch (error) {

@@ -8,7 +8,7 @@ import { eventSpan } from './client-spans.js';
 import type { Handler, Handlers } from './handlers.js';
 import type { SessionSocket } from './session-socket.js';
 import type { Packet } from './socket-io-internals.js';
-import { writeTogether } from './write-together.js';
+import { writeThisTurn } from './write-together.js';
 
 /** Names of unknown events that a session is told about; after so many it is told no more. */
 const UNKNOWN_EVENTS_TOLD = 16;
@@ -56,7 +56,7 @@ function answer(
 ): void {
   const { id } = packet;
   seconds.observe((performance.now() - began) / 1000);
-  writeTogether(session.client, () => {
+  writeThisTurn(session.client, () => {
     if (reply !== undefined) session.send(reply as SentEventName, data as never);
     if (id !== undefined) session.acknowledge(id, { data: data ?? null });
   });

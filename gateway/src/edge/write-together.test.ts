@@ -6,7 +6,7 @@ import { Server, type Socket as ServerSocket } from 'socket.io';
 import { io } from 'socket.io-client';
 import { afterEach, expect, test, vi } from 'vitest';
 import { connectionOf } from './socket-io-internals.js';
-import { corkFlushes, writeTogether } from './write-together.js';
+import { corkFlushes, writeThisTurn, writeTogether } from './write-together.js';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -56,6 +56,31 @@ test('what is written together is one write', async () => {
   });
   await vi.waitUntil(() => heard.length === 5);
   expect(writes()).toBe(1);
+});
+
+test.each(['polling', 'websocket'] as const)(
+  'what is written in one turn goes together, in order, over %s',
+  async (transport) => {
+    const { session, heard } = await connected(transport);
+    const writes = transport === 'websocket' ? countWrites(session) : undefined;
+    writeThisTurn(session.client, () => session.emit('n', 0));
+    session.emit('n', 1);
+    await Promise.resolve();
+    writeThisTurn(session.client, () => session.emit('n', 2));
+    process.nextTick(() => session.emit('n', 3));
+    await vi.waitUntil(() => heard.length === 4);
+    expect(heard).toEqual([0, 1, 2, 3]);
+    // The last came after the turn.
+    if (writes) expect(writes()).toBe(2);
+  },
+);
+
+test('who is closed in the same turn gets what was written before', async () => {
+  const { client, session, heard } = await connected('websocket');
+  writeThisTurn(session.client, () => session.emit('n', 0));
+  session.disconnect(true);
+  await vi.waitUntil(() => !client.connected);
+  expect(heard).toEqual([0]);
 });
 
 test('what piled up during a write is one more', async () => {

@@ -26,3 +26,29 @@ export function writeTogether(client: Client, write: () => void): void {
     flush(connection);
   }
 }
+
+type Held = readonly [connection: Connection, transport: Connection['transport']];
+let held: Held[] = [];
+
+/**
+ * The same, and together with whatever else is written to this client before the turn of the event
+ * loop ends: an answer and what it makes others say to the same client are one system call.
+ */
+export function writeThisTurn(client: Client, write: () => void): void {
+  const connection = connectionOf(client);
+  const { transport } = connection;
+  if (transport.writable) {
+    transport.writable = false;
+    if (held.push([connection, transport]) === 1) process.nextTick(flushHeld);
+  }
+  write();
+}
+
+function flushHeld(): void {
+  const flushed = held;
+  held = [];
+  for (const [connection, transport] of flushed) {
+    transport.writable = true;
+    flush(connection);
+  }
+}
