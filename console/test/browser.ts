@@ -30,6 +30,10 @@ export class TestBrowser {
     const page = await context.newPage();
     page.setDefaultTimeout(10_000);
     page.on('pageerror', (error) => this.complaints.push(error.message));
+    page.on('request', (request) => {
+      if (new URL(request.url()).host !== new URL(url).host)
+        this.complaints.push(`asks elsewhere: ${request.url()}`);
+    });
     page.on('dialog', (dialog) => {
       this.complaints.push(`a dialog: ${dialog.message()}`);
       void dialog.dismiss();
