@@ -195,7 +195,8 @@ export const CHAT_SERVER_REFERENCE: {
   },
   'user:online': {
     origin: 2,
-    summary: 'The first session of a user on `/chat` has come.',
+    summary:
+      'The first session of a user on `/chat` has come; at connect, of each who is there already.',
     example: { userId: 2 },
     recipients: 'Those who share a conversation with the user',
   },

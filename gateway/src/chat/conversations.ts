@@ -12,7 +12,6 @@ import { userRoom } from '@streamgate/protocol/rooms';
 import type { Backplane } from '../backplane/backplane.js';
 import { announce } from '../backplane/forward.js';
 import type { Config } from '../config.js';
-import { log } from '../ops/log.js';
 import type { Presence } from '../presence/presence.js';
 import type * as kept from './store/chat-store.js';
 import {
@@ -85,7 +84,10 @@ export class Conversations {
   /** With who is online. @throws GatewayError `conversation_not_found`, `database_unavailable` */
   async find(caller: Principal, id: number): Promise<AnswerOf<'conversation'>> {
     const found = await this.ofMember(caller, id);
-    const online = await this.online(found.members.map(({ userId }) => userId));
+    const online = await this.parts.presence.areOnlineIfKnown(
+      '/chat',
+      found.members.map(({ userId }) => userId),
+    );
     const conversation = conversationWithMembersOnWire(found);
     if (!online) return conversation;
     const members = conversation.members.map((member, index) => ({
@@ -163,18 +165,6 @@ export class Conversations {
       messages: page.messages.map(messageOnWire),
       ...(page.more && edge && { nextCursor: String(edge.seq) }),
     };
-  }
-
-  /** Asked of the registry, which may be away: then nobody knows. */
-  private async online(userIds: readonly string[]): Promise<boolean[] | undefined> {
-    try {
-      return await this.parts.presence.areOnline('/chat', userIds);
-    } catch (thrown) {
-      if (!(thrown instanceof GatewayError && thrown.code === 'backplane_unavailable'))
-        throw thrown;
-      log.debug('members shown without who is online');
-      return undefined;
-    }
   }
 
   private async ofMember({ userId }: Principal, id: number): Promise<kept.ConversationWithMembers> {

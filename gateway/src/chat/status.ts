@@ -7,6 +7,7 @@ import type { Backplane } from '../backplane/backplane.js';
 import { announce } from '../backplane/forward.js';
 import type { Session } from '../backplane/session.js';
 import type { Config } from '../config.js';
+import type { Presence } from '../presence/presence.js';
 import { CHAT } from './delivery.js';
 import type { Rate } from './rates.js';
 import type { ChatStore } from './store/chat-store.js';
@@ -14,6 +15,7 @@ import type { ChatStore } from './store/chat-store.js';
 export interface StatusParts {
   readonly config: Pick<Config, 'announceMaxUsers'>;
   readonly backplane: Backplane;
+  readonly presence: Pick<Presence, 'areOnlineIfKnown'>;
   readonly store: Pick<ChatStore, 'contactsOf' | 'setStatus' | 'statusesOf'>;
   /** Tells those who share a conversation with the user. */
   readonly contacts: {
@@ -49,15 +51,18 @@ export class ChatStatusGateway {
   }
 
   /**
-   * Tells a new session of its user and of those it shares a conversation with, as far as they are
-   * not simply online; and them of the user.
+   * Tells a new session which of those it shares a conversation with are online, and how they and its
+   * own user are, as far as they are not simply online; and them of the user.
    * @throws GatewayError `database_unavailable`
    */
   async opened(session: Session): Promise<void> {
-    const { config, contacts, store } = this.parts;
+    const { config, contacts, presence, store } = this.parts;
     const { userId } = session.principal;
     const known = await store.contactsOf(userId, config.announceMaxUsers);
     const statuses = await store.statusesOf([userId, ...known]);
+    const online = await presence.areOnlineIfKnown(CHAT, known);
+    for (const [index, each] of known.entries())
+      if (online?.[index]) session.send('user:online', { userId: wireId(each) });
     for (const [each, status] of statuses)
       if (status !== 'online') session.send('user:status', payloadOf(each, status));
     const own = statuses.get(userId) ?? 'online';

@@ -1,4 +1,5 @@
 import { toGatewayError } from '@streamgate/protocol/errors';
+import { GatewayError } from '@streamgate/protocol/errors';
 import { hasRole, userOf, type Principal, type User } from '@streamgate/protocol/principal';
 import { userRoom } from '@streamgate/protocol/rooms';
 import type {
@@ -144,6 +145,20 @@ export class Presence {
   /** Who of them is online, in the order given. @throws GatewayError `backplane_unavailable` */
   areOnline(namespace: string, userIds: readonly string[]): Promise<boolean[]> {
     return this.backplane.registry.areOnline(namespace, userIds);
+  }
+
+  /** As `areOnline`; undefined while the backplane is away: nobody can tell. */
+  async areOnlineIfKnown(
+    namespace: string,
+    userIds: readonly string[],
+  ): Promise<boolean[] | undefined> {
+    try {
+      return await this.areOnline(namespace, userIds);
+    } catch (thrown) {
+      if (thrown instanceof GatewayError && thrown.code === 'backplane_unavailable')
+        return undefined;
+      throw thrown;
+    }
   }
 
   /**

@@ -241,6 +241,13 @@ chatDocument((cluster) => {
       expect(cia.has('user:online')).toBe(false);
     });
 
+    row('user:online', '{ userId }, of each who is there already, at connect', async () => {
+      await cluster.conversation(ANN, BEN);
+      await cluster.connect(ANN, 'one');
+      const ben = await cluster.connect(BEN, 'two');
+      expect(await ben.next('user:online')).toEqual({ userId: 1 });
+    });
+
     row('user:offline', '{ userId }, when the last session is gone', async () => {
       await cluster.conversation(ANN, BEN);
       const ann = await cluster.connect(ANN, 'one');
