@@ -6,10 +6,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../client.js';
 import { SECRET, startNode, type TestNode } from '../node.js';
 import { rest, SERVICE } from '../rest.js';
-import { tokenOf } from '../tokens.js';
+import { tokenOf, type Person } from '../tokens.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const USER = { id: 'user1', username: 'Ann', roles: ['admin'] };
+/** What a service's request is answered with, and as whom the client comes. */
+const OF_DOCUMENT: Record<number, { user: Person; answer: object }> = {
+  2: { user: { id: '1' }, answer: { kind: 'direct' } },
+};
+const OF_OTHERS = { user: USER, answer: { success: true } };
 
 /** The blocks of a page of docs/migrate that a test can run. */
 async function page(document: number) {
@@ -38,6 +43,7 @@ describe.each([
     ['Connected to WebSocket server', 'Pong received: { data: { timestamp:'],
     ['Quiz created: { quizId: 7, title: '],
   ],
+  [2, ['Connected: 1'], ['Joined: true', 'Sent: Hello!', 'New message: Hello!']],
   [
     3,
     [
@@ -63,6 +69,7 @@ describe.each([
   let client: ChildProcess;
   let output = '';
   const file = `${root}/.cache/migrate-${document}.mjs`;
+  const { user, answer } = OF_DOCUMENT[document] ?? OF_OTHERS;
 
   beforeAll(async () => {
     const { env, js } = await page(document);
@@ -70,7 +77,7 @@ describe.each([
     await mkdir(`${root}/.cache`, { recursive: true });
     await writeFile(
       file,
-      js.replace(/http:\/\/localhost:\d+/, node.url).replace('your-jwt-token', await tokenOf(USER)),
+      js.replace(/http:\/\/localhost:\d+/, node.url).replace('your-jwt-token', await tokenOf(user)),
     );
     client = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [client.stdout!, client.stderr!])
@@ -99,7 +106,7 @@ describe.each([
       .replace(/http:\/\/localhost:\d+/, node.url)
       .replace('service-token', await tokenOf(SERVICE));
     const { stdout } = await promisify(execFile)('bash', ['-c', command]);
-    expect(JSON.parse(stdout)).toMatchObject({ success: true });
+    expect(JSON.parse(stdout)).toMatchObject(answer);
     for (const text of afterCurl) await printed(text);
   });
 });
