@@ -46,7 +46,7 @@ export class Chat implements SessionWatcher {
     const rate = new Rate(config.chatMessagesPerSecond, config.chatMessagesBurst);
     const typingRate = new Rate(config.chatTypingPerSecond, TYPING_BURST);
     const turns = new Turns(Math.ceil(config.databasePool * SHARE_OF_READS));
-    const delivery = new Delivery(backplane, store, turns);
+    const delivery = new Delivery(config, backplane, store, turns);
     this.turns = turns;
     this.delivery = delivery;
     this.typing = new Typing(backplane, userTyping);

@@ -75,7 +75,7 @@ beforeEach(() => {
     membersOf: async () => [...members],
     messages: async () => ({ messages: [], more: false }),
   };
-  const delivery = new Delivery(backplane, store, turns);
+  const delivery = new Delivery({ maxBufferedBytes: 1000 }, backplane, store, turns);
   rooms = new ConversationRooms({
     config: { roomsPerSession: 2 },
     backplane,
@@ -117,6 +117,15 @@ test('a client need not wait for its answers: the last thing it asked for holds'
   expect(a.isIn(room)).toBe(false);
   await Promise.all([join(a), rooms.leave(a as unknown as Attendee, 1), join(a)]);
   expect(a.isIn(room)).toBe(true);
+});
+
+test('one that asks on and on is told to wait', async () => {
+  const a = enter('a1');
+  const joins = Array.from({ length: 30 }, () => join(a));
+  const results = await Promise.allSettled(joins);
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(20);
+  expect(results.at(-1)).toMatchObject({ reason: { code: 'rate_limited' } });
+  await join(a);
 });
 
 test('only so many at once', async () => {

@@ -12,6 +12,8 @@ import type { Turns } from './turns.js';
 
 /** How often the store is asked again who the members are, when it is away. */
 const RETRY_MS = 1000;
+/** Joins and leaves that a session may have under way, beside two for each room that it may be in. */
+const WAITING_LEAST = 16;
 
 export interface ConversationRoomsParts {
   readonly config: Pick<Config, 'roomsPerSession'>;
@@ -26,12 +28,14 @@ export class ConversationRooms {
   private readonly parts: ConversationRoomsParts;
   /** Those of this node. */
   private readonly sessions = new Map<number, Set<Session>>();
-  /** Joins and leaves under way, by session and conversation. */
-  private readonly changes = new Map<string, Promise<unknown>>();
+  /** Joins and leaves under way. */
+  private readonly queues = new Map<Session, { last: Promise<unknown>; waiting: number }>();
+  private readonly waitingMax: number;
   private retry: NodeJS.Timeout | undefined;
 
   constructor(parts: ConversationRoomsParts) {
     this.parts = parts;
+    this.waitingMax = WAITING_LEAST + 2 * parts.config.roomsPerSession;
     // A removal that was said meanwhile has not been heard here.
     parts.backplane.onHealthChange(({ up }) => {
       if (up) void this.checkMembers();
@@ -44,7 +48,7 @@ export class ConversationRooms {
    * @throws GatewayError `conversation_not_found`, `too_many_rooms`, `database_unavailable`
    */
   join(session: Attendee, conversationId: number, since?: number): Promise<number> {
-    return this.oneByOne(session, conversationId, async () => {
+    return this.inOrder(session, async () => {
       const wasIn = session.isIn(conversationRoom(conversationId));
       try {
         return await this.bringIn(session, conversationId, since);
@@ -58,7 +62,7 @@ export class ConversationRooms {
   }
 
   leave(session: Session, conversationId: number): Promise<void> {
-    return this.oneByOne(session, conversationId, () => this.takeOut(session, conversationId));
+    return this.inOrder(session, () => this.takeOut(session, conversationId));
   }
 
   /** The sessions of a user that was removed leave, on all nodes. */
@@ -110,14 +114,24 @@ export class ConversationRooms {
     });
   }
 
-  /** A client need not wait for one answer before it asks again. */
-  private oneByOne<T>(session: Session, conversationId: number, act: () => Promise<T>): Promise<T> {
-    const key = `${session.id} ${conversationId}`;
-    const change = (this.changes.get(key) ?? Promise.resolve()).then(act, act);
-    this.changes.set(key, change);
-    return change.finally(() => {
-      if (this.changes.get(key) === change) this.changes.delete(key);
-    });
+  /**
+   * A client need not wait for one answer before it asks again; and who is sent what it missed in many
+   * conversations is sent one after the other, as fast as it reads.
+   * @throws GatewayError `rate_limited` when it asks on and on
+   */
+  private async inOrder<T>(session: Session, act: () => Promise<T>): Promise<T> {
+    const queue = this.queues.get(session) ?? { last: Promise.resolve(), waiting: 0 };
+    if (queue.waiting >= this.waitingMax) throw new GatewayError('rate_limited');
+    this.queues.set(session, queue);
+    queue.waiting += 1;
+    const change = queue.last.then(act, act);
+    queue.last = change;
+    try {
+      return await change;
+    } finally {
+      queue.waiting -= 1;
+      if (queue.waiting === 0) this.queues.delete(session);
+    }
   }
 
   private async checkMember({ principal }: Session, conversationId: number): Promise<void> {

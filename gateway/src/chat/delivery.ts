@@ -4,6 +4,7 @@ import { conversationRoom } from '@streamgate/protocol/rooms';
 import type { Delivered } from '@streamgate/protocol/server-events';
 import type { Backplane } from '../backplane/backplane.js';
 import type { ChatNotice } from '../backplane/notices.js';
+import type { Config } from '../config.js';
 import type { Attendee } from '../inbox/attendee.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
@@ -26,12 +27,16 @@ const SWEEP_MS = 30_000;
 export class Delivery {
   private readonly served = new Map<number, Served>();
   private readonly sweeper: NodeJS.Timeout;
+  private readonly chunkChars: number;
 
   constructor(
+    config: Pick<Config, 'maxBufferedBytes'>,
     private readonly backplane: Backplane,
     private readonly store: Pick<ChatStore, 'messages'>,
     private readonly turns: Turns,
   ) {
+    // Who is sent what it missed must not look like one that does not read.
+    this.chunkChars = config.maxBufferedBytes / 16;
     backplane.onNotice((_namespace, _to, body) => {
       if (body.kind === 'chat') this.hear(body);
     });
@@ -101,19 +106,22 @@ export class Delivery {
     const { store, turns, backplane } = this;
     return new Served(conversationId, {
       catchUpMax: CATCH_UP_MAX,
-      async after(after) {
+      chunkChars: this.chunkChars,
+      async after(after, urgent) {
         const range = { conversationId, after, limit: READ_LIMIT };
-        const { messages, more } = await turns.take(() => store.messages(range));
+        const { messages, more } = await turns.take(() => store.messages(range), urgent);
         return { messages: messages.map(messageOnWire), more };
       },
       async newest() {
-        const { messages } = await turns.take(() => store.messages({ conversationId, limit: 1 }));
+        const range = { conversationId, limit: 1 };
+        const { messages } = await turns.take(() => store.messages(range), true);
         return messages[0]?.seq ?? 0;
       },
       deliver(event, payload, exceptSessions) {
         backplane.deliverLocally({ namespace: CHAT, to, exceptSessions, event, args: [payload] });
       },
       failed: logFailure,
+      gap: (outcome) => metrics.chatGaps.add(outcome),
     });
   }
 

@@ -20,6 +20,7 @@ class Bench {
   /** Resolved one by one when set. */
   gate: (() => Promise<void>) | undefined;
   readonly sessions: FakeSession[] = [];
+  readonly gaps: string[] = [];
   readonly served: Served;
 
   constructor(catchUpMax = 1000) {
@@ -42,6 +43,8 @@ class Bench {
           if (session.inRoom && !except.includes(session.id)) session.got.push([event, payload]);
       },
       failed: () => {},
+      gap: (outcome) => this.gaps.push(outcome),
+      chunkChars: 10,
     };
     this.served = new Served(1, desk);
   }
@@ -134,6 +137,7 @@ describe('order', () => {
     await vi.advanceTimersByTimeAsync(1000);
     expect(a.seqs).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(a.reloads).toEqual([]);
+    expect(bench.gaps).toEqual(['fetched']);
   });
 
   test('the store is asked until it answers', async () => {
@@ -160,6 +164,7 @@ describe('order', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(a.seqs).toEqual([1]);
     expect(a.reloads).toEqual([{ conversationId: 1, since: 1 }]);
+    expect(bench.gaps).toEqual(['given_up']);
     bench.hear(4);
     expect(a.seqs).toEqual([1, 4]);
   });

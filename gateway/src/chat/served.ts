@@ -9,24 +9,32 @@ const GIVE_UP_MS = 5000;
 const RETRY_MS = 500;
 /** Messages that are held; of more the store is asked anyway. */
 const HELD_MAX = 1000;
-/** Characters of messages that are sent before it is waited until they have left. */
-const CHUNK_CHARS = 64 * 1024;
 
 /** What is told in a conversation: a message, or what became of one. */
 export type Telling = Omit<ChatNotice, 'kind' | 'conversationId'>;
 
 /** Where a served conversation reads, and whom it tells. */
 export interface Desk {
-  /** Messages with greater numbers, in their order. */
-  readonly after: (seq: number) => Promise<{ messages: readonly Message[]; more: boolean }>;
+  /**
+   * Messages with greater numbers, in their order.
+   * @param urgent all who have joined wait for them
+   */
+  readonly after: (
+    seq: number,
+    urgent: boolean,
+  ) => Promise<{ messages: readonly Message[]; more: boolean }>;
   /** Number of the newest message, 0 when there is none. */
   readonly newest: () => Promise<number>;
   /** To the sessions of this node that have joined, but for some. */
   readonly deliver: (event: string, payload: unknown, except: readonly string[]) => void;
   /** The store could not be asked for what is missing; it is tried again. */
   readonly failed: (error: unknown) => void;
+  /** The store was asked for what did not come, or it could not be had. */
+  readonly gap: (outcome: 'fetched' | 'given_up') => void;
   /** Missed messages that are sent to who joins at most. */
   readonly catchUpMax: number;
+  /** Characters of messages that are sent before it is waited until they have left. */
+  readonly chunkChars: number;
 }
 
 /**
@@ -129,10 +137,10 @@ export class Served {
       at = this.last!;
     }
     while (at < this.last! && session.connected) {
-      const { messages } = await this.desk.after(at);
+      const { messages } = await this.desk.after(at, false);
       // What this node has not handed on comes live.
       const missed = messages.filter(({ seq }) => seq <= this.last!);
-      const sent = await sendAll(session, missed);
+      const sent = await this.sendAll(session, missed);
       if (missed.length === 0 && sent) {
         session.send('reload-since', { conversationId: this.conversationId, since: at });
         at = this.last!;
@@ -151,7 +159,7 @@ export class Served {
     }
     for (let before = -1; before < this.last;) {
       before = this.last;
-      const { messages, more } = await this.desk.after(this.last);
+      const { messages, more } = await this.desk.after(this.last, true);
       for (const message of messages) if (message.seq === this.last + 1) this.handOn(message);
       this.release();
       if (!more) return;
@@ -207,6 +215,7 @@ export class Served {
       this.unsure = false;
       try {
         await this.catchUp();
+        this.desk.gap('fetched');
         // Heard of, and not kept: nothing to wait for.
         if (this.isBehind && this.last === before) this.giveUp();
       } catch (error) {
@@ -223,25 +232,26 @@ export class Served {
   }
 
   private giveUp(): void {
+    this.desk.gap('given_up');
     const payload = { conversationId: this.conversationId, since: this.last! };
     this.desk.deliver('reload-since', payload, [...this.joining]);
     this.last = this.heardOf;
     this.held.clear();
     this.waiting.clear();
   }
-}
 
-/** In pieces that a client which reads can take. @returns false when the session has ended */
-async function sendAll(session: Attendee, messages: readonly Message[]): Promise<boolean> {
-  let chunk: [string, Message][] = [];
-  let chars = 0;
-  for (const message of messages) {
-    chunk.push(['receive-message', message]);
-    chars += message.content.length;
-    if (chars < CHUNK_CHARS) continue;
-    if (!(await session.deliver(chunk))) return false;
-    chunk = [];
-    chars = 0;
+  /** In pieces that a client which reads can take. @returns false when the session has ended */
+  private async sendAll(session: Attendee, messages: readonly Message[]): Promise<boolean> {
+    let chunk: [string, Message][] = [];
+    let chars = 0;
+    for (const message of messages) {
+      chunk.push(['receive-message', message]);
+      chars += message.content.length;
+      if (chars < this.desk.chunkChars) continue;
+      if (!(await session.deliver(chunk))) return false;
+      chunk = [];
+      chars = 0;
+    }
+    return chunk.length === 0 || session.deliver(chunk);
   }
-  return chunk.length === 0 || session.deliver(chunk);
 }

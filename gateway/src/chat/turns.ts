@@ -10,9 +10,13 @@ export class Turns {
     this.free = atOnce;
   }
 
-  async take<T>(act: () => Promise<T>): Promise<T> {
+  /** @param urgent before all who wait: for what many wait for together */
+  async take<T>(act: () => Promise<T>, urgent = false): Promise<T> {
     if (this.free > 0) this.free -= 1;
-    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    else
+      await new Promise<void>((resolve) =>
+        urgent ? this.waiting.unshift(resolve) : this.waiting.push(resolve),
+      );
     try {
       return await act();
     } finally {

@@ -22,6 +22,12 @@ export const chatMetrics = {
     'How long a request to the database of chat took, with waiting for a connection; a batch of messages is one',
     SECONDS,
   ),
+  chatGaps: new Count(
+    'streamgate_chat_gaps_total',
+    'Messages that did not come from another node in time: fetched from the database, or given_up and left to clients to reload',
+    'outcome',
+    ['fetched', 'given_up'],
+  ),
   chatMessages: new Count(
     'streamgate_chat_messages_total',
     'Messages from clients by outcome: sent, duplicate, or the code of the refusal',

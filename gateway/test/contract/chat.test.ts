@@ -194,6 +194,19 @@ describe('joining', () => {
     expect(lastSeq).toBeGreaterThanOrEqual(20);
   });
 
+  test('megabytes that were missed come at the pace of the client', async () => {
+    const writers = ['w1', 'w2', 'w3', 'w4'].map((id) => ({ id }));
+    const ids = [await node.group(ANN, ...writers), await node.group(ANN, ...writers)];
+    const text = 'x'.repeat(9000);
+    for (const writer of writers) {
+      const client = await node.connect(writer);
+      await Promise.all(Array.from({ length: 50 }, (_, n) => say(client, ids[n % 2]!, text)));
+    }
+    const ann = await node.connect(ANN);
+    await Promise.all(ids.map((id) => node.join(ann, id, 0)));
+    expect(textsOf(ann)).toHaveLength(200);
+  });
+
   test('again, with since, what is asked for comes again', async () => {
     const id = await node.group(ANN, BOB);
     const ann = await node.connect(ANN);
