@@ -41,6 +41,8 @@ export class PostgresEngine implements Engine {
       idleTimeoutMillis: idleMs,
       statement_timeout: timeoutMs,
       query_timeout: timeoutMs + ANSWER_MS,
+      // Leaves a batch of messages time to do without the conversation that somebody holds.
+      lock_timeout: Math.ceil(timeoutMs / 2),
       // A node that stops inside a transaction must not keep others waiting for its locks.
       idle_in_transaction_session_timeout: timeoutMs + ANSWER_MS,
     });

@@ -5,12 +5,16 @@ import type { NewMessage, Sent } from './chat-store.js';
 const BATCH_MAX = 100;
 /** Characters of content in one statement, about: whoever waits behind it waits for all of it. */
 const BATCH_CHARACTERS = 256 * 1024;
+/** Batches on their way at most, and how long one is waited for before the next leaves. */
+const FLIGHTS_MAX = 4;
+const PATIENCE_MS = 25;
 /** Messages that wait for their turn; more than that a database will not do in time. */
 const WAITING_MAX = 10_000;
-/** Somebody else was as fast with the same client id, or with locks: again, with fresh eyes. */
+/** Somebody else was as fast with the same client id (unique_violation), or with locks: again. */
+const OVERTAKEN = new Set(['23505', '40P01']);
 const TRIES = 3;
-const UNIQUE_VIOLATION = '23505';
-const DEADLOCK = '40P01';
+/** lock_not_available, query_canceled */
+const STUCK = new Set(['55P03', '57014']);
 
 interface Waiting {
   readonly message: NewMessage;
@@ -20,11 +24,17 @@ interface Waiting {
 
 /**
  * Sends one batch at a time and gathers the next meanwhile: alone, a message goes at once; under
- * load many share a round trip, the locks and the commit. Messages keep their order.
+ * load many share a round trip, the locks and the commit. Behind a batch that takes long, because
+ * of one conversation that somebody holds, others go on. Messages of a conversation keep their order.
  */
 export class SendQueue {
   private waiting: Waiting[] = [];
-  private busy = false;
+  /** The conversations of each batch that is on its way. */
+  private readonly flights = new Set<ReadonlySet<number>>();
+  private isGathering = false;
+  /** The last batch left a moment ago. */
+  private isPatient = false;
+  private timer: NodeJS.Timeout | undefined;
 
   /** @param write all or none of the messages; see `writeMessages` */
   constructor(
@@ -37,31 +47,66 @@ export class SendQueue {
       return Promise.reject(new GatewayError('database_unavailable'));
     return new Promise((resolve, reject) => {
       this.waiting.push({ message, resolve, reject });
-      if (!this.busy) void this.drain();
+      this.gather();
     });
   }
 
-  private async drain(): Promise<void> {
-    this.busy = true;
-    while (this.waiting.length > 0) await this.deliver(this.take());
-    this.busy = false;
+  /** What else arrives in this turn of the event loop goes with it. */
+  private gather(): void {
+    if (this.isGathering) return;
+    this.isGathering = true;
+    setImmediate(() => {
+      this.isGathering = false;
+      this.depart();
+    });
   }
 
-  /** What comes first, up to the second of two that are the same message. */
+  private depart(): void {
+    const mayLeave = !this.isPatient && this.flights.size < FLIGHTS_MAX;
+    if (this.waiting.length === 0 || (this.flights.size > 0 && !mayLeave)) return;
+    this.bePatient();
+    const batch = this.take();
+    if (batch.length === 0) return;
+    const flight = new Set(batch.map(({ message }) => message.conversationId));
+    this.flights.add(flight);
+    void this.deliver(batch).then(() => {
+      this.flights.delete(flight);
+      this.gather();
+    });
+  }
+
+  private bePatient(): void {
+    clearTimeout(this.timer);
+    this.isPatient = true;
+    this.timer = setTimeout(() => {
+      this.isPatient = false;
+      this.depart();
+    }, PATIENCE_MS).unref();
+  }
+
+  /** What comes first of conversations that are not on their way, and of a message sent twice once. */
   private take(): Waiting[] {
+    const held = new Set([...this.flights].flatMap((flight) => [...flight]));
     const ids = new Set<string>();
+    const batch: Waiting[] = [];
+    const rest: Waiting[] = [];
     let characters = 0;
-    let end = 0;
-    for (const { message } of this.waiting) {
-      const { conversationId, senderId, clientMessageId, content } = message;
-      const id = JSON.stringify([conversationId, senderId, clientMessageId]);
+    for (const one of this.waiting) {
+      const { conversationId, senderId, clientMessageId, content } = one.message;
+      const id = clientMessageId && JSON.stringify([conversationId, senderId, clientMessageId]);
+      const isFull = batch.length >= BATCH_MAX || characters + content.length > BATCH_CHARACTERS;
+      if (held.has(conversationId) || (batch.length > 0 && isFull) || (id && ids.has(id))) {
+        // What comes behind it stays behind it.
+        held.add(conversationId);
+        rest.push(one);
+        continue;
+      }
       characters += content.length;
-      const isFull = end >= BATCH_MAX || characters > BATCH_CHARACTERS;
-      if (end > 0 && (isFull || ids.has(id))) break;
-      if (clientMessageId !== undefined) ids.add(id);
-      end += 1;
+      if (id) ids.add(id);
+      batch.push(one);
     }
-    return this.waiting.splice(0, end);
+    this.waiting = rest;
+    return batch;
   }
 
   private async deliver(batch: readonly Waiting[]): Promise<void> {
@@ -69,11 +114,19 @@ export class SendQueue {
       const outcomes = await this.insist(batch.map(({ message }) => message));
       batch.forEach(({ resolve }, index) => resolve(outcomes[index]));
     } catch (error) {
-      // One that the database does not take must not take the others with it.
-      const isAlone = batch.length === 1;
-      const isAway = error instanceof GatewayError && error.code === 'database_unavailable';
-      if (isAlone || isAway) for (const { reject } of batch) reject(error);
-      else for (const one of batch) await this.deliver([one]);
+      const conversations = [
+        ...Map.groupBy(batch, ({ message }) => message.conversationId).values(),
+      ];
+      const isStuck = STUCK.has(stateOf(error));
+      const isAway =
+        !isStuck && error instanceof GatewayError && error.code === 'database_unavailable';
+      // A conversation that somebody holds must not take others with it,
+      if (conversations.length > 1 && !isAway)
+        await Promise.all(conversations.map((part) => this.deliver(part)));
+      // nor a message that the database does not take; in their order.
+      else if (batch.length > 1 && !isAway && !isStuck)
+        for (const one of batch) await this.deliver([one]);
+      else for (const { reject } of batch) reject(error);
     }
   }
 
@@ -82,9 +135,11 @@ export class SendQueue {
       try {
         return await this.write(messages);
       } catch (error) {
-        const cause = (error as Error).cause as { code?: string } | undefined;
-        const mayPass = cause?.code === UNIQUE_VIOLATION || cause?.code === DEADLOCK;
-        if (!mayPass || attempt === TRIES) throw error;
+        if (!OVERTAKEN.has(stateOf(error)) || attempt === TRIES) throw error;
       }
   }
+}
+
+function stateOf(error: unknown): string {
+  return ((error as Error).cause as { code?: string } | undefined)?.code ?? '';
 }

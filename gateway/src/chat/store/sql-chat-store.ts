@@ -16,18 +16,12 @@ import * as receipts from './receipts.js';
 import { SendQueue } from './send-queue.js';
 import { writeMessages } from './send-statement.js';
 
-/** Batches on their way at a time. A conversation's messages are all in the same one of them. */
-const LANES = 2;
-
 /** The port over SQL, the same for PostgreSQL and PGlite: what is asked, while the database is there. */
 export class SqlChatStore implements ChatStore {
-  private readonly lanes: SendQueue[];
+  private readonly queue: SendQueue;
 
   constructor(private readonly database: Database) {
-    this.lanes = Array.from(
-      { length: LANES },
-      () => new SendQueue((batch) => database.run((db) => writeMessages(db, batch))),
-    );
+    this.queue = new SendQueue((batch) => database.run((db) => writeMessages(db, batch)));
   }
 
   start() {
@@ -79,7 +73,7 @@ export class SqlChatStore implements ChatStore {
   }
 
   send(message: NewMessage) {
-    return this.lanes[message.conversationId % LANES]!.send(message);
+    return this.queue.send(message);
   }
 
   edit(messageId: number, senderId: string, content: string) {
