@@ -4,7 +4,10 @@ import { Client } from '../client.js';
 import { timestamp } from '../cluster.js';
 import { tokenOf } from '../tokens.js';
 
-const node = new ChatNode({ STREAMGATE_CHAT_MESSAGES_BURST: '60' });
+const node = new ChatNode({
+  STREAMGATE_CHAT_MESSAGES_BURST: '60',
+  STREAMGATE_ALLOW_EIO3: 'true',
+});
 const url = 'https://files.example/1';
 
 describe('connecting', () => {
@@ -26,6 +29,28 @@ describe('connecting', () => {
     expect(await client.life('connect_error')).toMatchObject({
       message: 'Authentication failed',
     });
+    client.close();
+  });
+
+  test.each([2, 3, 4] as const)('a client of version %i chats', async (version) => {
+    const id = await node.group(ANN, BOB);
+    const ann = await node.connect(ANN);
+    await node.join(ann, id);
+    const query = { token: await tokenOf(BOB), userId: 2 };
+    const old = new Client(`${node.url}/chat`, { version, query });
+    expect(await old.next('connected')).toMatchObject({ userId: '2', recovered: false });
+    expect(await node.join(old, id)).toBe(0);
+    await say(old, id, 'hello');
+    for (const client of [ann, old])
+      expect(await client.next('receive-message')).toMatchObject({ sender_id: 2 });
+    old.close();
+  });
+
+  test('a client of version 2 that says it is somebody else', async () => {
+    const query = { token: await tokenOf(ANN), userId: 2 };
+    const client = new Client(`${node.url}/chat`, { version: 2, query });
+    const refusal = new Promise((resolve) => client.socket.once('error' as never, resolve));
+    expect(await refusal).toMatchObject({ code: 'user_mismatch', retryable: false });
     client.close();
   });
 
