@@ -75,12 +75,9 @@ describe.each([false, true])('with statistics: %s', (isAnalyzed) => {
     ['between', { after: 5000, before: 5010 }],
   ])('a page of messages reads its rows out of one index: %s', async (_, range) => {
     const plan = await planOf(pageQuery(db, { conversationId: 7, limit: 50, ...range }).compile());
-    expect(plan).toMatch(
-      /Index Scan( Backward)? using messages_page on messages \(actual rows=(51|9) /,
-    );
-    expect(plan).not.toMatch(
-      /Seq Scan on messages|Sort Key: messages|Rows Removed by Filter: [1-9]\d\d/,
-    );
+    // No more rows than the page has, and one to see whether there are more.
+    expect(plan).toMatch(/Index Scan.* messages_page .*\(actual rows=(51|9) /);
+    expect(plan).not.toMatch(/Seq Scan on messages|Rows Removed by Filter: [1-9]\d\d/);
   });
 
   test('a list of conversations looks up each last message', async () => {
