@@ -42,7 +42,7 @@ export const chat = {
   STREAMGATE_CHAT_MESSAGES_PER_SECOND: {
     schema: value.whole(1, 1_000_000),
     default: '5',
-    help: 'Messages, edits and reactions of a user on this node, on average',
+    help: 'Messages, edits and reactions of a user on this node, on average; as many changes of conversations over REST',
   },
   STREAMGATE_CHAT_MESSAGES_BURST: {
     schema: value.whole(1, 1_000_000),

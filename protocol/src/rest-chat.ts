@@ -157,7 +157,7 @@ const MemberParams = ConversationParams.extend({ userId: ChatUserId });
 
 const CHAT_CODES: readonly ErrorCode[] = ['chat_disabled', 'database_unavailable'];
 const OF_ONE: readonly ErrorCode[] = [...CHAT_CODES, 'conversation_not_found'];
-const OF_MEMBERS: readonly ErrorCode[] = [...OF_ONE, 'conversation_fixed'];
+const OF_MEMBERS: readonly ErrorCode[] = [...OF_ONE, 'conversation_fixed', 'rate_limited'];
 
 export const CHAT_OPERATIONS = {
   createConversation: {
@@ -168,7 +168,7 @@ export const CHAT_OPERATIONS = {
     body: NewConversation,
     answer: ConversationAnswer,
     creates: true,
-    codes: CHAT_CODES,
+    codes: [...CHAT_CODES, 'conversation_full', 'rate_limited'],
   },
   conversations: {
     method: 'get',

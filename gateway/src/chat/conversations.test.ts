@@ -152,6 +152,15 @@ describe('members', () => {
   });
 });
 
+test('nobody but a service makes as many as it likes', async () => {
+  const make = (principal: typeof ann) =>
+    conversations.create(principal, { kind: 'group', members: ['spammed'] });
+  const eager = principalOf({ id: 'eager' });
+  for (let n = 0; n < 30; n++) await make(eager);
+  await expect(make(eager)).rejects.toEqual(code('rate_limited'));
+  await make(service);
+});
+
 describe('members hear', () => {
   test('of a new conversation, its title, and who comes and goes', async () => {
     const here = await hub.arrive({ id: 'ann' }, '/chat');

@@ -13,6 +13,7 @@ import type { Backplane } from '../backplane/backplane.js';
 import { announce } from '../backplane/forward.js';
 import type { Config } from '../config.js';
 import type { Presence } from '../presence/presence.js';
+import { Rate } from './rates.js';
 import type * as kept from './store/chat-store.js';
 import {
   conversationOnWire,
@@ -22,7 +23,10 @@ import {
 } from './wire.js';
 
 export interface ConversationsParts {
-  readonly config: Pick<Config, 'emitRoles' | 'pageSize'>;
+  readonly config: Pick<
+    Config,
+    'chatMessagesBurst' | 'chatMessagesPerSecond' | 'emitRoles' | 'pageSize'
+  >;
   readonly store: kept.ChatStore;
   readonly backplane: Backplane;
   readonly presence: Presence;
@@ -33,13 +37,19 @@ export interface ConversationsParts {
   };
 }
 
-/** Whose conversations there are, who is in them, and what was said: all that is not said live. */
+/**
+ * Whose conversations there are, who is in them, and what was said: all that is not said live. Whoever is
+ * not a service changes as much as it may say, and then hears `rate_limited`: every change is told.
+ */
 export class Conversations {
   private readonly serviceRoles: readonly string[];
+  private readonly changes: Rate;
 
   constructor(private readonly parts: ConversationsParts) {
     // Where anyone may emit, not everyone may read what others write.
-    this.serviceRoles = parts.config.emitRoles.filter((role) => role !== '*');
+    const { chatMessagesBurst, chatMessagesPerSecond, emitRoles } = parts.config;
+    this.serviceRoles = emitRoles.filter((role) => role !== '*');
+    this.changes = new Rate(chatMessagesPerSecond, chatMessagesBurst);
   }
 
   /**
@@ -58,6 +68,7 @@ export class Conversations {
     if (kind === 'direct' && users.size !== 2)
       throw new GatewayError('invalid_payload', 'A direct conversation has two users');
     if (users.size > MEMBERS_MAX) throw new GatewayError('conversation_full');
+    this.takeChange(caller);
     const createdBy = caller.userId;
     const found = await store.createConversation({ kind, createdBy, members: [...users], title });
     const conversation = conversationWithMembersOnWire(found.conversation);
@@ -103,6 +114,7 @@ export class Conversations {
    */
   async rename(caller: Principal, id: number, title: string): Promise<Conversation> {
     const { store } = this.parts;
+    this.takeChange(caller);
     const { kind, members } = await this.ofMember(caller, id);
     if (kind === 'direct') throw new GatewayError('conversation_fixed');
     const renamed = await store.rename(id, title);
@@ -119,6 +131,7 @@ export class Conversations {
    */
   async addMember(caller: Principal, id: number, userId: string): Promise<void> {
     const { store } = this.parts;
+    this.takeChange(caller);
     if (!this.isService(caller) && !(await store.isMember(id, caller.userId)))
       throw new GatewayError('conversation_not_found');
     if (!isChange(await store.addMember(id, userId))) return;
@@ -140,6 +153,7 @@ export class Conversations {
    */
   async removeMember(caller: Principal, id: number, userId: string): Promise<void> {
     const { store, rooms } = this.parts;
+    this.takeChange(caller);
     if (!(await this.mayRemove(caller, id, userId))) throw new GatewayError('forbidden');
     const changed = isChange(await store.removeMember(id, userId));
     await rooms.leaveAll(id, userId);
@@ -179,6 +193,11 @@ export class Conversations {
     const { members } = await this.ofMember(caller, id);
     const own = members.find((member) => member.userId === caller.userId);
     return caller.userId === userId || own?.role === 'owner';
+  }
+
+  /** @throws GatewayError `rate_limited` */
+  private takeChange(caller: Principal): void {
+    if (!this.isService(caller)) this.changes.take(caller.userId);
   }
 
   private isService(caller: Principal): boolean {

@@ -565,3 +565,31 @@ describe('the description', () => {
     }
   });
 });
+
+test.each([
+  ['POST', '/v1/conversations', { members: [2] }],
+  ['GET', '/v1/conversations'],
+  ['PATCH', '/v1/conversations/1', { title: 'x' }],
+  ['PUT', '/v1/conversations/1/members/2'],
+  ['DELETE', '/v1/conversations/1/members/2'],
+  ['GET', '/v1/conversations/1/messages?since=3'],
+])('while chat is off: %s %s', async (method, path, body?: object) => {
+  const { status, body: problem } = await call(method, path, body);
+  expect([status, problem]).toMatchObject([404, { code: 'chat_disabled', retryable: false }]);
+});
+
+test.each([
+  ['POST', '/v1/conversations', { members: [] }],
+  ['POST', '/v1/conversations', { members: [2], title: 'of two' }],
+  ['POST', '/v1/conversations', { kind: 'crowd', members: [2] }],
+  ['GET', '/v1/conversations/first'],
+  ['GET', '/v1/conversations/1/messages?since=1&before=3'],
+  ['GET', '/v1/conversations/1/messages?after=-1'],
+])('of chat, %s %s %j is refused', async (method, path, body?: object) => {
+  expect((await call(method, path, body)).status).toBe(400);
+});
+
+test('a path of several verbs says which', async () => {
+  const { status, headers } = await call('POST', '/v1/conversations/1', {});
+  expect([status, headers.get('allow')]).toEqual([405, 'GET, HEAD, PATCH']);
+});

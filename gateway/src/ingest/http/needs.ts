@@ -12,7 +12,8 @@ export const VERIFY_TOKEN = Symbol('VerifyToken');
 
 /**
  * The conversations of people, for `/v1/conversations`. Every method throws `conversation_not_found`
- * also for those who are not members, and `database_unavailable`.
+ * also for those who are not members, and `database_unavailable`; those that change something,
+ * `rate_limited`.
  */
 export interface Conversations {
   /**
