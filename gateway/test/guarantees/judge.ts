@@ -27,8 +27,9 @@ export function judge(lives: readonly Life[], last: ReadonlyMap<number, number>)
   for (const { member, received, atEnd } of lives) {
     verdict.deliveries += received.length;
     const seen = new Set<number>();
-    // Only the first life is owed all: a later one begins where it begins.
-    const from = begun.has(member) ? (received[0]?.number ?? Infinity) : 0;
+    // Only the first life is owed all: a later one begins where it begins, if it does.
+    const from = begun.has(member) ? received[0]?.number : 0;
+    if (from === undefined) continue;
     begun.add(member);
     let highest = from - 1;
     for (const { number, waited } of received) {
