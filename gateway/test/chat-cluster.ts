@@ -22,6 +22,7 @@ export class ChatCluster extends Cluster {
   constructor(topology: Topology, env: NodeEnv = {}) {
     super(topology, {
       STREAMGATE_CHAT: 'on',
+      STREAMGATE_OFFLINE_SECONDS: '1',
       // The rows' people say more than anyone.
       STREAMGATE_CHAT_MESSAGES_PER_SECOND: '1000',
       STREAMGATE_CHAT_MESSAGES_BURST: '1000',

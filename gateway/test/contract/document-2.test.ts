@@ -260,6 +260,17 @@ chatDocument((cluster) => {
       expect(ann.has('user:offline')).toBe(false);
     });
 
+    row('user:offline', 'of a lost transport after STREAMGATE_OFFLINE_SECONDS', async () => {
+      await cluster.conversation(ANN, BEN);
+      const ann = await cluster.connect(ANN, 'one');
+      const ben = await cluster.connect(BEN, 'two', { reconnection: false });
+      await ann.next('user:online');
+      const lost = performance.now();
+      ben.socket.io.engine.close();
+      expect(await ann.next('user:offline')).toEqual({ userId: 2 });
+      expect(performance.now() - lost).toBeGreaterThan(900);
+    });
+
     row('error', '{ message }, with code, retryable and event', async () => {
       const ann = await cluster.connect(ANN);
       ann.socket.emit('typing', {});
