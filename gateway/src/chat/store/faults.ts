@@ -53,6 +53,8 @@ export function faultOf(error: unknown): Fault {
   }
   const said = BY_MESSAGE.find(([pattern]) => pattern.test(error.message));
   if (said) return { kind: said[1], reason: said[2] };
+  // PGlite is WebAssembly: what has crashed is opened anew.
+  if (error.name === 'RuntimeError') return { kind: 'away', reason: 'it crashed' };
   if (code) return { kind: CUTS.has(code) ? 'cut' : 'away', reason: code };
   return { kind: 'ours', reason: error.name };
 }
