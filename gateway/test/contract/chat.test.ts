@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CHAT_CLIENT_EVENTS } from '@streamgate/protocol/chat-client-events';
 import { ANN, BOB, CARL, ChatNode, say, textsOf } from '../chat-people.js';
 import { Client } from '../client.js';
 import { timestamp } from '../cluster.js';
@@ -261,6 +262,17 @@ describe('joining', () => {
     expect(textsOf(bob)).toEqual(['meanwhile']);
   });
 
+  test('a client that had joined none goes on where it was cut off', async () => {
+    const [ann, bob] = [await node.connect(ANN), await node.connect(BOB)];
+    const gone = bob.life('disconnect');
+    bob.socket.io.engine.close();
+    await gone;
+    await node.group(ANN, BOB);
+    await ann.next('conversation-created');
+    expect(await bob.next('connected')).toMatchObject({ recovered: true });
+    await bob.next('conversation-created');
+  });
+
   test('a removed member is told and hears no more; its messages are refused', async () => {
     const id = await node.group(ANN, BOB);
     const [ann, bob] = [await node.connect(ANN), await node.connect(BOB)];
@@ -421,6 +433,29 @@ describe('status', () => {
       error: { code: 'invalid_payload' },
     });
   });
+});
+
+test('nonsense is answered, once each, and does no harm', async () => {
+  const id = await node.group(ANN, BOB);
+  const ann = await node.connect(ANN);
+  const nonsense = [
+    undefined,
+    null,
+    'x',
+    [],
+    { conversationId: { toString: 'x' }, message_id: [1] },
+    { conversation_id: -1, message_id: 1e300, conversationId: '__proto__' },
+    { conversation_id: id, message_id: 999_999, content: '\0', reaction: '\ud800' },
+    { conversation_id: id, conversationId: id, since: -1, isTyping: 'yes', sender_id: {} },
+  ];
+  const { 'refresh-token': _, ...events } = CHAT_CLIENT_EVENTS;
+  for (const event of Object.keys(events))
+    for (const payload of nonsense) {
+      const { error } = await ann.ask(event, payload);
+      if (event !== 'leave-conversation') expect(error).toBeDefined();
+      expect(error?.code).not.toBe('internal');
+    }
+  expect(await say(ann, id, 'fine')).toMatchObject({ content: 'fine' });
 });
 
 describe('limits', () => {
