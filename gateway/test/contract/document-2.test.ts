@@ -1,11 +1,16 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Emitter } from '@streamgate/emitter';
 import { chatEvents, type ChatEvents } from '@streamgate/emitter/documents/chat';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Address } from '../../../emitter/src/address.js';
 import { ANN, BEN, CIA, chatDocument } from '../chat-cluster.js';
 import { row, timestamp } from '../cluster.js';
 import { tokenOf } from '../tokens.js';
 
+const root = new URL('../../../', import.meta.url);
 const number = expect.any(Number) as number;
 const text = expect.any(String) as string;
 
@@ -570,6 +575,21 @@ chatDocument((cluster) => {
       const both = `GET /v1/conversations/${id}/messages?before=3&after=1`;
       expect((await cluster.as(BEN, both)).status).toBe(400);
     });
+  });
+
+  test('docs/chat.md: the client to paste sends and receives', async () => {
+    const page = await readFile(new URL('docs/chat.md', root), 'utf8');
+    const [client, send] = [...page.matchAll(/```js\n(.*?)```/gs)].map(([, code = '']) => code);
+    const program = `const token = '${await tokenOf(ANN)}';\n${client}\n${send}
+      socket.once('receive-message', () => process.exit());
+      socket.once('joined-conversation', () => send({ conversation_id: id, content: 'pasted' }));`;
+    const folder = new URL('.cache/', root);
+    const file = new URL(`chat-${cluster.topology}.mjs`, folder);
+    await mkdir(folder, { recursive: true });
+    await writeFile(file, program.replace('http://localhost:3000', cluster.two.url));
+    const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(file)]);
+    await rm(file);
+    expect(stdout).toBe('1 pasted\n');
   });
 
   describe('services (EventsService)', () => {
