@@ -95,7 +95,7 @@ test('an event with nothing special is what the schema makes of it, and nothing 
 });
 
 test('what nearly is one is refused as ever', () => {
-  const input = { action: 'emit', to: ['a'], event: 'x', args: [] } as const;
+  const input: CommandInput = { action: 'emit', to: ['a'], event: 'x', args: [] };
   expect(plainEmit(input)).toBeDefined();
   for (const wrong of [
     { ...input, to: ['*'] },
