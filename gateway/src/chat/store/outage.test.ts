@@ -133,7 +133,7 @@ describe('a database that stops', () => {
 });
 
 describe('a database that does not answer', () => {
-  const TIMES = { databaseTimeoutMs: 500, databaseConnectTimeoutMs: 300 };
+  const TIMES = { databaseTimeoutMs: 500, databaseConnectTimeoutMs: 1000 };
 
   test('is given up after the timeout, for all who wait, and refused at once from then on', async () => {
     const { cable, store } = await openByCable(TIMES);
@@ -142,8 +142,8 @@ describe('a database that does not answer', () => {
     const times = await Promise.all(
       Array.from({ length: 30 }, (_, index) => refusal(store.send(text(id, `message ${index}`)))),
     );
-    // The statement's timeout, what the server gets to say so, and a busy machine.
-    expect(Math.max(...times)).toBeLessThan(500 + 500 + 1000);
+    // A connection, or the statement and what the server gets to say so; and a busy machine.
+    expect(Math.max(...times)).toBeLessThan(1000 + 1000);
     // The first to notice may be one that needed another connection.
     expect(store.health()).toMatchObject({
       up: false,
@@ -211,7 +211,7 @@ describe('a database that is there', () => {
   });
 
   test('with every connection in use, refuses what waits too long for one', async () => {
-    const store = await open({ databasePool: 1, databaseConnectTimeoutMs: 200 });
+    const store = await open({ databasePool: 1, databaseConnectTimeoutMs: 500 });
     const id = await makeGroup(store, ['ann']);
     const client = new Client({ connectionString: server.url });
     await client.connect();
@@ -219,7 +219,7 @@ describe('a database that is there', () => {
     await client.query(`select from streamgate.conversations where id = ${id} for update`);
     const sending = store.send(text(id, 'later'));
     await waitingForLock(client);
-    expect(await refusal(store.isMember(id, 'ann'))).toBeGreaterThan(150);
+    expect(await refusal(store.isMember(id, 'ann'))).toBeGreaterThan(400);
     expect(store.health().up).toBe(true);
     await client.end();
     expect(await sending).toMatchObject({ message: { seq: 1 } });
