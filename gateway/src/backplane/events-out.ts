@@ -2,10 +2,11 @@ import type { OutboundEntry, OutboundType } from '@streamgate/protocol/outbound'
 import { streamNames } from '@streamgate/protocol/stream';
 import type { Config } from '../config.js';
 import { metrics } from '../ops/metrics.js';
+import { tracing } from '../ops/tracing.js';
 import type { RedisLink } from './redis-link.js';
 
-/** What a client said or did. `data` is any JSON, and the time is now. */
-export type OutboundEvent = Omit<OutboundEntry, 'data' | 'time'> & { readonly data: unknown };
+/** What a client said or did. `data` is any JSON, the time is now, the trace is the active one. */
+export type OutboundEvent = Omit<OutboundEntry, 'data' | 'time' | 'traceparent'> & { readonly data: unknown };
 
 /** The stream in which services hear clients: `STREAMGATE_EVENTS_OUT`. */
 export class EventsOut {
@@ -34,7 +35,12 @@ export class EventsOut {
    */
   async write(event: OutboundEvent): Promise<void> {
     if (!this.link || !this.wants(event.type)) return;
-    const entry = { ...event, data: JSON.stringify(event.data), time: new Date().toISOString() };
+    const entry = {
+      ...event,
+      data: JSON.stringify(event.data),
+      time: new Date().toISOString(),
+      traceparent: tracing.active()?.traceparent,
+    };
     const fields = Object.entries(entry).flatMap(([name, value]) =>
       value === undefined ? [] : [name, value],
     );

@@ -13,10 +13,8 @@ const SYSTEMS: Partial<Record<Caller['door'], string>> = { stream: 'redis', kafk
  * (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/).
  */
 export class CommandSpan {
-  /** What travels with the event; undefined when nobody records the trace. */
-  readonly header: TraceHeader | undefined;
   private readonly process: Span;
-  private readonly publish: Span | undefined;
+  private publish: Span | undefined;
 
   constructor({ input, entry, writtenAt }: Item, { door }: Caller, consumer: Consumer | undefined) {
     const destination = consumer?.stream ?? door;
@@ -35,13 +33,17 @@ export class CommandSpan {
         'streamgate.queue.seconds': (Date.now() - writtenAt) / 1000,
       }),
     });
-    if (!this.process.isRecording()) return;
+  }
+
+  /** Begins to publish; what travels with the event, undefined when nobody records the trace. */
+  published(): TraceHeader | undefined {
+    if (!this.process.isRecording()) return undefined;
     this.publish = tracing.beginIn(this.process, 'publish', SpanKind.PRODUCER, {
       'messaging.system': 'streamgate',
       'messaging.operation.name': 'publish',
       'messaging.operation.type': 'send',
     });
-    this.header = tracing.headerOf(this.publish);
+    return tracing.headerOf(this.publish);
   }
 
   end(outcome: Outcome | GatewayError): void {

@@ -183,8 +183,7 @@ export class Executor {
           return { step: 'expired', deed: { ...entry, acts: [] } };
         const once = onceOf(accepted);
         const inbox = keepsakeOf(accepted, () => tagOf(item, consumer), deadline);
-        const { header = command } = spans?.[index] ?? {};
-        const { traceparent, tracestate } = header;
+        const { traceparent, tracestate } = spans?.[index]!.published() ?? command;
         const origin = { door: caller.door, written: writtenAt, traceparent, tracestate };
         const acts = actsOf(accepted, inbox?.tag, origin, this.parts.config);
         const { relocation: hold } = accepted;
