@@ -1,95 +1,43 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
+import { fieldOf } from '@streamgate/protocol/stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../client.js';
 import { ALICE, BOB, Cluster } from '../cluster.js';
+import { OtlpReceiver, SERVICE_SPAN, named, newTrace, parentOf } from '../otlp.js';
 import { SERVICE } from '../rest.js';
 import { tokenOf } from '../tokens.js';
+import { DOORS } from './doors/doors.js';
 
-/** A span as OTLP/HTTP in JSON carries it, with the node that recorded it. */
-interface Span {
-  readonly node: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  readonly attributes: Record<string, unknown>;
-}
+/** A service that is traced: it pays an order, and tells a client. */
+const SHOP = `
+import { trace } from '@opentelemetry/api';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { Emitter } from '@streamgate/emitter';
+import { activeTrace } from '@streamgate/emitter/otel';
 
-interface Otlp {
-  resourceSpans: {
-    resource: { attributes: Attribute[] };
-    scopeSpans: { spans: (Omit<Span, 'attributes' | 'node'> & { attributes: Attribute[] })[] }[];
-  }[];
-}
-interface Attribute {
-  key: string;
-  value: Record<string, unknown>;
-}
-
-const valuesOf = (attributes: Attribute[]) =>
-  Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
-
-/** Where a collector would stand: takes OTLP over HTTP as JSON. */
-class Receiver {
-  readonly spans: Span[] = [];
-  private readonly server: Server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      this.take(JSON.parse(Buffer.concat(chunks).toString()) as Otlp);
-      response.setHeader('Content-Type', 'application/json').end('{}');
-    });
-  });
-
-  async start(): Promise<string> {
-    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  stop(): void {
-    this.server.closeAllConnections();
-    this.server.close();
-  }
-
-  /** The spans of a trace, once there are so many. */
-  trace(traceId: string, count: number): Promise<Span[]> {
-    return eventually(
-      async () => this.spans.filter((span) => span.traceId === traceId),
-      (spans) => spans.length >= count,
-    );
-  }
-
-  private take({ resourceSpans }: Otlp): void {
-    for (const { resource, scopeSpans } of resourceSpans)
-      for (const { spans } of scopeSpans)
-        for (const { attributes, ...span } of spans)
-          this.spans.push({
-            ...span,
-            attributes: valuesOf(attributes),
-            node: String(valuesOf(resource.attributes)['process.pid']),
-          });
-  }
-}
-
-const SERVICE_SPAN = 'b7ad6b7169203331';
-let traces = 0;
-const newTrace = () => (++traces).toString(16).padStart(32, 'a');
-const parentOf = (traceId: string, flags = '01') => `00-${traceId}-${SERVICE_SPAN}-${flags}`;
+const sdk = new NodeSDK();
+sdk.start();
+const emitter = new Emitter({ redis: process.argv[1], trace: activeTrace });
+await trace.getTracer('shop').startActiveSpan('pay', async (span) => {
+  await emitter.toUser('alice').emit('order:paid', { order: 1 });
+  span.end();
+});
+await emitter.close();
+await sdk.shutdown();
+`;
 
 describe.each(['mailbox', 'streams', 'pubsub'] as const)('traces on %s', (topology) => {
-  const receiver = new Receiver();
+  const receiver = new OtlpReceiver();
+  let env: Record<string, string>;
   let cluster: Cluster;
   let redis: Redis;
   beforeAll(async () => {
-    cluster = new Cluster(topology, {
-      OTEL_EXPORTER_OTLP_ENDPOINT: await receiver.start(),
-      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-      OTEL_BSP_SCHEDULE_DELAY: '50',
-      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
-      OTEL_TRACES_SAMPLER_ARG: '0',
-    });
+    env = await receiver.start();
+    const eventsOut = { STREAMGATE_EVENTS_OUT: 'message' };
+    cluster = new Cluster(topology, { ...env, ...eventsOut, STREAMGATE_TCP_PORT: '0' });
     await cluster.start();
     redis = new Redis(cluster.redisUrl);
   });
@@ -99,8 +47,6 @@ describe.each(['mailbox', 'streams', 'pubsub'] as const)('traces on %s', (topolo
     receiver.stop();
   });
 
-  const named = (spans: readonly Span[], name: string) =>
-    spans.filter((span) => span.name === name);
   const pid = (where: 'one' | 'two') => String(cluster[where].pid);
 
   test('one trace from the service that wrote a command to every node that delivers it', async () => {
@@ -185,6 +131,66 @@ describe.each(['mailbox', 'streams', 'pubsub'] as const)('traces on %s', (topolo
     for (const { parentSpanId } of commands)
       expect(requests.map(({ spanId }) => spanId)).toContain(parentSpanId);
     expect(named(spans, 'deliver')).toMatchObject([{ node: pid('two') }]);
+    await cluster.clear();
+  });
+
+  test('a payload of the TCP door', async () => {
+    const client = await cluster.connect(BOB, 'two');
+    const trace = newTrace();
+    const door = await DOORS.tcp!(cluster);
+    await door.emit({ to: 'user:bob', event: 'sent', traceparent: parentOf(trace) });
+    await client.next('sent');
+    await door.close();
+    const spans = await receiver.trace(trace, 3);
+    const [process] = named(spans, 'process tcp');
+    expect(process).toMatchObject({ parentSpanId: SERVICE_SPAN, node: pid('one') });
+    const [publish] = named(spans, 'publish');
+    expect(publish).toMatchObject({ parentSpanId: process!.spanId });
+    expect(named(spans, 'deliver')).toMatchObject([
+      { parentSpanId: publish!.spanId, node: pid('two') },
+    ]);
+    await cluster.clear();
+  });
+
+  test('a service of its own, with the emitter and the SDK, to the client', async () => {
+    const client = await cluster.connect(ALICE, 'two');
+    const service = spawn(
+      process.execPath,
+      ['--input-type=module', '--eval', SHOP, cluster.redisUrl],
+      {
+        cwd: fileURLToPath(new URL('../..', import.meta.url)),
+        env: { ...env, PATH: process.env['PATH'], OTEL_TRACES_SAMPLER: 'always_on' },
+        stdio: ['ignore', 'ignore', 'inherit'],
+      },
+    );
+    const ended = once(service, 'exit');
+    await client.next('order:paid');
+    expect(await ended).toEqual([0, null]);
+    const [root] = await eventually(
+      () => named(receiver.spans, 'pay'),
+      (found) => found.length > 0,
+    );
+    expect(root).toMatchObject({ node: String(service.pid) });
+    const spans = await receiver.trace(root!.traceId, 4);
+    const chain = ['pay', 'process streamgate:emit', 'publish', 'deliver'];
+    expect(spans.map(({ name }) => name).toSorted()).toEqual(chain.toSorted());
+    const [first, ...others] = chain.map((name) => named(spans, name)[0]!);
+    let parent = first!;
+    for (const span of others) {
+      expect(span.parentSpanId, span.name).toBe(parent.spanId);
+      parent = span;
+    }
+    await cluster.clear();
+  });
+
+  test('who hears clients through the outbound stream goes on with their trace', async () => {
+    const client = await cluster.connect(ALICE, 'one');
+    const trace = newTrace();
+    const payload = { message: 'Hello', traceparent: parentOf(trace) };
+    expect((await client.ask('message', payload)).data).toMatchObject({ success: true });
+    const [handled] = await receiver.trace(trace, 1);
+    const [entry] = await redis.xrevrange('streamgate:events', '+', '-', 'COUNT', 1);
+    expect(fieldOf(entry![1], 'traceparent')).toBe(`00-${trace}-${handled!.spanId}-01`);
     await cluster.clear();
   });
 

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Client, connect, eventually } from '../client.js';
 import { ALICE, BOB } from '../cluster.js';
 import { Several } from '../nodes/several.js';
+import { OtlpReceiver, SERVICE_SPAN, named, newTrace, parentOf } from '../otlp.js';
 import type { Person } from '../tokens.js';
 import { type TestBroker, startBroker } from './broker.js';
 import { KafkaService } from './kafka.js';
@@ -12,10 +13,12 @@ let broker: TestBroker;
 let several: Several;
 let service: KafkaService;
 const clients: Client[] = [];
+const receiver = new OtlpReceiver();
 
 beforeAll(async () => {
   broker = await startBroker();
   several = await Several.start(2, 'mailbox', {
+    ...(await receiver.start()),
     STREAMGATE_KAFKA_BROKERS: broker.address,
     STREAMGATE_COMMAND_MAX_BYTES: String(COMMAND_MAX),
   });
@@ -31,6 +34,7 @@ afterAll(async () => {
   await service.close();
   await several.stop();
   await broker.stop();
+  receiver.stop();
 });
 
 async function open(node: number, person: Person): Promise<Client> {
@@ -204,4 +208,21 @@ test('a dead letter that is too large with its reason says where the message is'
       'streamgate-offset': expect.stringMatching(/^\d+$/) as string,
     },
   });
+});
+
+test('a trace goes on from the headers of a message', async () => {
+  const client = await open(1, ALICE);
+  const trace = newTrace();
+  const headers = { traceparent: parentOf(trace) };
+  await service.write('ws.emit.user', { userId: 'alice', event: 'traced', data }, { headers });
+  await client.next('traced');
+  const spans = await receiver.trace(trace, 3);
+  const [process] = named(spans, 'process kafka');
+  expect(process).toMatchObject({
+    parentSpanId: SERVICE_SPAN,
+    attributes: { 'messaging.system': 'kafka' },
+  });
+  const [publish] = named(spans, 'publish');
+  expect(publish).toMatchObject({ parentSpanId: process!.spanId });
+  expect(named(spans, 'deliver')).toMatchObject([{ parentSpanId: publish!.spanId }]);
 });
