@@ -31,8 +31,8 @@ interface Metric {
   get(): Promise<{ name: string; help: string; type: string; values: readonly Sample[] }>;
 }
 
-/** Beside it are at most 100 gauges and what prom-client has: under 2,000 a node. */
-const SERIES_MAX = 1700;
+/** Beside it are two readings by partition, 50 others and what prom-client has: under 2,000 a node. */
+const SERIES_MAX = 1300;
 
 /**
  * All metrics of this node (a node is a process) in both formats that Prometheus asks for. prom-client

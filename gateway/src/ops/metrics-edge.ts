@@ -74,6 +74,7 @@ export const edgeMetrics = {
     'streamgate_recoveries_total',
     'Attempts to continue a session, by outcome',
     'outcome',
+    ['recovered', 'too_old', 'unknown', 'other_user', 'conversations', 'unproven'],
   ),
   recoveredEvents: new Count(
     'streamgate_recovered_events_total',

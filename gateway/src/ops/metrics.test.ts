@@ -165,3 +165,16 @@ it('what has too many label values counts as other, and that is counted', async 
   expect(exposition.refused).toBe(before + 200 - 64);
   exposition.remove('streamgate_test_total');
 });
+
+it('a node has at most 2,000 series, whatever happens to it', async () => {
+  const values = Array.from({ length: 300 }, (_, at) => `value_${at}`);
+  for (const part of Object.values(metrics))
+    if (part instanceof Readings) {
+      // All other sets are of a few, which the gateway knows by itself.
+      const rows = part.labels.includes('partition') ? values : values.slice(0, 5);
+      part.read(() => rows.map((value) => [...part.labels.map(() => value), 1]));
+    } else if (part instanceof Reading) part.read(() => 1);
+    else for (const value of values) part.of(...part.labels.map(() => value));
+  const families = [...(await scrape()).values()];
+  expect(families.reduce((sum, { samples }) => sum + samples.size, 0)).toBeLessThanOrEqual(2000);
+});

@@ -81,6 +81,22 @@ describe.each(TOPOLOGIES)('metrics on %s', (topology) => {
     expect(ended[1]).toBe(1);
   });
 
+  test('what clients make up adds no series, and a node has at most 2,000', async () => {
+    const client = await cluster.connect(ALICE, 'one');
+    const makeUp = async (from: number) => {
+      for (let event = from; event < from + 10; event += 1)
+        await client.ask(`made up ${event}`, { [`field ${event}`]: event });
+      await client.ask('join-room', { room: `made up ${from}` });
+    };
+    await makeUp(0);
+    expect((await growth('streamgate_metric_series', () => makeUp(10)))[0]).toBe(0);
+    for (const node of [cluster.one, cluster.two]) {
+      const text = await (await fetch(`${node.managementUrl}/metrics`)).text();
+      const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+      expect(lines.length).toBeLessThanOrEqual(2000);
+    }
+  });
+
   test.skipIf(topology === 'memory')(
     'a command of the stream: its queue and its steps',
     async () => {
