@@ -3,16 +3,18 @@
  * not what the sources give, and fails; with the beginning of a path it makes only those, as
  * `make reference` does. A new one is a line in `targets`.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { renderConfigTable } from '../gateway/dist/config-docs.js';
 import { openApiDocument } from '../gateway/dist/ingest/http/openapi.js';
+import { FILES } from '../dashboards/src/files.ts';
 import { renderMatrix } from './matrix.ts';
 import { renderMetrics } from './metrics.ts';
 import { renderAsyncApi } from './reference/asyncapi.ts';
 import { PAGES } from './reference/pages.ts';
 
 const targets: Record<string, () => string | Promise<string>> = {
+  ...FILES,
   'docs/configuration.md': renderConfigTable,
   'docs/contract-matrix.md': renderMatrix,
   'docs/metrics.md': renderMetrics,
@@ -36,6 +38,7 @@ for (const [path, render] of Object.entries(targets)) {
     console.error(`${path} is not what its source gives: run \`make generate\` and commit it`);
     process.exitCode = 1;
   } else {
+    mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
     console.log(`wrote ${path}`);
   }

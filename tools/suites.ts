@@ -32,6 +32,7 @@ export const suites: Suite[] = [
     needs: ['redis-server', 'chromium'],
   },
   { name: 'tools', include: ['tools/**/*.test.ts'], needs: ['curl'] },
+  { name: 'dashboards', include: ['dashboards/test/**/*.test.ts'], needs: ['promtool'] },
   {
     name: 'contract',
     include: ['gateway/test/contract/**/*.test.ts'],
