@@ -6,7 +6,9 @@ import { tracing } from '../ops/tracing.js';
 import type { RedisLink } from './redis-link.js';
 
 /** What a client said or did. `data` is any JSON, the time is now, the trace is the active one. */
-export type OutboundEvent = Omit<OutboundEntry, 'data' | 'time' | 'traceparent'> & { readonly data: unknown };
+export type OutboundEvent = Omit<OutboundEntry, 'data' | 'time' | 'traceparent'> & {
+  readonly data: unknown;
+};
 
 /** The stream in which services hear clients: `STREAMGATE_EVENTS_OUT`. */
 export class EventsOut {
