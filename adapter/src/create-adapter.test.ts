@@ -1,32 +1,11 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
-import { Server } from 'socket.io';
-import { type Socket as Client, io as connect } from 'socket.io-client';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
+import type { Server } from 'socket.io';
+import type { Socket as Client } from 'socket.io-client';
+import { expect, it, vi } from 'vitest';
+import { shareRedis } from '../test/shared-redis.ts';
 import { type Mailbox, type MailboxOptions, RedisAway, createAdapter } from './create-adapter.js';
 
-let server: TestRedis;
-let redis: Redis;
-const ends: (() => unknown)[] = [];
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-  redis.on('error', () => undefined);
-});
-
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end();
-  await redis.flushall();
-});
-
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
+const { server, redis, ends, serve, enter } = await shareRedis();
 
 const base = '{test:0}:';
 const up = (adapter: Mailbox) => vi.waitUntil(() => adapter.health.up, 5000);
@@ -37,29 +16,10 @@ async function start(options: MailboxOptions = {}) {
   const refusals: string[] = [];
   adapter.on('fault', (fault) => faults.push(fault));
   adapter.on('unrecovered', (why) => refusals.push(why));
-  const http = createServer();
-  const io = new Server(http, {
-    adapter: adapter as never,
+  const served = await serve(adapter, {
     connectionStateRecovery: { maxDisconnectionDuration: 60_000 },
   });
-  io.on('connection', (socket) => {
-    void Promise.resolve(socket.join('room')).then(() => socket.emit('hello'));
-  });
-  http.listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  ends.push(() => io.close());
-  await up(adapter);
-  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
-  return { adapter, io, url, faults, refusals };
-}
-
-async function enter(url: string) {
-  const socket = connect(url, { transports: ['websocket'], forceNew: true, reconnectionDelay: 10 });
-  const said: unknown[][] = [];
-  socket.onAny((...args) => said.push(args.slice(0, -1)));
-  ends.push(() => socket.disconnect());
-  await vi.waitUntil(() => said.length === 1);
-  return { socket, said };
+  return { adapter, ...served, faults, refusals };
 }
 
 async function lose(socket: Client, io: Server) {

@@ -1,50 +1,13 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { Redis } from 'ioredis';
-import { Server } from 'socket.io';
-import { io as connect } from 'socket.io-client';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
+import { expect, it, vi } from 'vitest';
+import { shareRedis } from '../test/shared-redis.ts';
 import { type Guard, type MailboxMessage, createAdapter } from './create-adapter.js';
 
-let server: TestRedis;
-let redis: Redis;
-const ends: (() => unknown)[] = [];
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-  redis.on('error', () => undefined);
-});
-
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end();
-  await redis.flushall();
-});
-
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
+const { server, redis, serve, enter } = await shareRedis();
 
 async function start() {
   const adapter = createAdapter(redis, { prefix: 'test', timeoutMs: 300 });
-  const http = createServer();
-  const io = new Server(http, { adapter: adapter as never });
-  io.on('connection', (socket) => {
-    void Promise.resolve(socket.join('room')).then(() => socket.emit('hello'));
-  });
-  http.listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  ends.push(() => io.close());
-  await vi.waitUntil(() => adapter.health.up, 5000);
-  const { port } = http.address() as AddressInfo;
-  const socket = connect(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true });
-  const said: unknown[][] = [];
-  socket.onAny((...args) => said.push(args));
-  ends.push(() => socket.disconnect());
-  await vi.waitUntil(() => said.length === 1);
+  const { url } = await serve(adapter);
+  const { said } = await enter(url);
   said.length = 0;
   return { adapter, said };
 }

@@ -100,7 +100,10 @@ export class Client {
   readonly got: unknown[][] = [];
   private welcomes = 0;
 
-  private constructor(node: Node, { namespace = '/', rooms, data, ...options }: ClientOptions) {
+  private constructor(
+    node: Pick<Node, 'url'>,
+    { namespace = '/', rooms, data, ...options }: ClientOptions,
+  ) {
     const manager = new Manager(node.url, {
       transports: ['websocket'],
       reconnection: false,
@@ -114,7 +117,7 @@ export class Client {
     });
   }
 
-  static async connect(node: Node, options: ClientOptions = {}): Promise<Client> {
+  static async connect(node: Pick<Node, 'url'>, options: ClientOptions = {}): Promise<Client> {
     const client = new Client(node, options);
     await client.open();
     return client;

@@ -1,40 +1,18 @@
 import type { RedisAway } from '@streamgate/adapter';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
+import { expect, test } from 'vitest';
 import { until } from './candidates.ts';
-import { Client, Node } from './cluster.ts';
+import type { Client, Node } from './cluster.ts';
 import { HeldAnswers, HeldReads } from './held-reads.ts';
+import { RedisStage } from './stage.ts';
 
 /**
  * Redis takes what is published, but the answer is not heard in time: the node serves its own sessions
  * itself, and everybody is to get it once all the same, whoever was there, away, or goes elsewhere.
  */
 
-let redis: TestRedis;
-let nodes: Node[];
-let clients: Client[];
-
-beforeEach(async () => {
-  redis = await startRedis({ args: ['--appendfsync', 'no'] });
-  [nodes, clients] = [[], []];
-});
-afterEach(async () => {
-  for (const client of clients) client.close();
-  await Promise.all(nodes.map((node) => node.close()));
-  await redis.stop();
-});
-
-async function start(): Promise<Node> {
-  const node = await Node.start('mailbox', { url: redis.url, prefix: 't', timeoutMs: 300 });
-  nodes.push(node);
-  return node;
-}
-
-async function connect(node: Node): Promise<Client> {
-  const client = await Client.connect(node, { rooms: ['room'] });
-  clients.push(client);
-  return client;
-}
+const stage = new RedisStage('mailbox', { prefix: 't', timeoutMs: 300 });
+const { start } = stage;
+const connect = (node: Node) => stage.connect(node, { rooms: ['room'] });
 
 const say = (node: Node, number: number) => node.publish(['room'], 'news', number, 0);
 

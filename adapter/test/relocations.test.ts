@@ -1,46 +1,17 @@
-import { Redis } from 'ioredis';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
-import { type CandidateOptions, until } from './candidates.ts';
-import { Client, Node } from './cluster.ts';
+import { expect, test } from 'vitest';
+import { until } from './candidates.ts';
+import type { Client, Node } from './cluster.ts';
 import { NodeProcess } from './histories/process.ts';
+import { RedisStage } from './stage.ts';
 
 /**
  * Sessions that are made to join and leave rooms, or to end, while they are away or their node is dead:
  * what was said to be done is done to them when they come back.
  */
 
-let redis: TestRedis;
-let nodes: Node[];
-let clients: Client[];
-
-beforeEach(async () => {
-  redis = await startRedis({ args: ['--appendfsync', 'no'] });
-  [nodes, clients] = [[], []];
-});
-afterEach(async () => {
-  for (const client of clients) client.close();
-  await Promise.all(nodes.map((node) => node.close()));
-  await redis.stop();
-});
-
-const optionsOf = (more: CandidateOptions): CandidateOptions => ({
-  url: redis.url,
-  prefix: 't',
-  ...more,
-});
-
-async function start(more: CandidateOptions = {}): Promise<Node> {
-  const node = await Node.start('mailbox', optionsOf(more));
-  nodes.push(node);
-  return node;
-}
-
-async function connect(node: Pick<Node, 'url'>, ...rooms: string[]): Promise<Client> {
-  const client = await Client.connect(node as Node, { rooms });
-  clients.push(client);
-  return client;
-}
+const stage = new RedisStage('mailbox', { prefix: 't' });
+const { start } = stage;
+const connect = (node: Pick<Node, 'url'>, ...rooms: string[]) => stage.connect(node, { rooms });
 
 const say = (node: Node, room: string, number: number) => node.publish([room], 'news', number, 0);
 const mailboxOf = (node: Node) => node.candidate.mailbox!;
@@ -52,7 +23,7 @@ const roomsOf = (node: Node, client: Client) =>
 /** In a process of its own, which does not get to read what it is sent, and then dies. */
 async function killUnread(shards: number, meanwhile: (node: Node) => Promise<void>) {
   const node = await start({ shards });
-  const options = optionsOf({ shards });
+  const options = { url: stage.redis.url, prefix: 't', shards };
   const dead = await NodeProcess.start({ kind: 'mailbox', options });
   const client = await connect(dead, 'by', 'out');
   dead.stop();
@@ -188,10 +159,10 @@ test('who is disconnected while it is away starts anew', async () => {
 test('a room that was left while Redis was away is not come back to', async () => {
   const [a, b] = [await start({ timeoutMs: 300 }), await start({ timeoutMs: 300 })];
   const client = await connect(a, 'by', 'out');
-  await redis.kill();
+  await stage.redis.kill();
   await until(() => !mailboxOf(a).health.up);
   await client.leave('out');
-  await redis.restart();
+  await stage.redis.restart();
   await until(() => mailboxOf(a).health.up && mailboxOf(b).health.up);
   // What was lost before another process of Redis began is not continued: a first event gives a new place.
   await say(a, 'by', 1);
@@ -204,15 +175,13 @@ test('a room that was left while Redis was away is not come back to', async () =
 test('a node says up to where records tell what it has made of its sessions', async () => {
   const a = await start();
   const client = await connect(a, 'by');
-  const admin = new Redis(redis.url);
   await move(a, 'joinAll', 'in');
   await until(() => client.on(a).rooms.has('in'));
   const isSaid = async () => {
     const [read, relocated] = await Promise.all(
-      ['read', 'relocated'].map((of) => admin.hget(`{t:0}:${of}`, mailboxOf(a).nodeId)),
+      ['read', 'relocated'].map((of) => stage.admin.hget(`{t:0}:${of}`, mailboxOf(a).nodeId)),
     );
     return Boolean(relocated && read && read >= relocated);
   };
   await until(isSaid);
-  admin.disconnect();
 });

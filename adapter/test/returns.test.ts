@@ -1,41 +1,13 @@
-import { Redis } from 'ioredis';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
-import { type CandidateOptions, until } from './candidates.ts';
-import { Client, type ClientOptions, Node } from './cluster.ts';
+import { expect, test } from 'vitest';
+import { until } from './candidates.ts';
+import type { Client, Node } from './cluster.ts';
 import { HeldReads } from './held-reads.ts';
+import { RedisStage } from './stage.ts';
 
 /** Returns that are cut off, come twice, or meet a node that lags behind: none may lose anything. */
 
-let redis: TestRedis;
-let admin: Redis;
-let nodes: Node[];
-let clients: Client[];
-
-beforeEach(async () => {
-  redis = await startRedis({ args: ['--appendfsync', 'no'] });
-  admin = new Redis(redis.url);
-  admin.on('error', () => undefined);
-  [nodes, clients] = [[], []];
-});
-afterEach(async () => {
-  for (const client of clients) client.close();
-  await Promise.all(nodes.map((node) => node.close()));
-  admin.disconnect();
-  await redis.stop();
-});
-
-async function start(options: CandidateOptions = {}, server = {}): Promise<Node> {
-  const node = await Node.start('mailbox', { url: redis.url, prefix: 't', ...options }, server);
-  nodes.push(node);
-  return node;
-}
-
-async function connect(node: Node, options: ClientOptions = {}): Promise<Client> {
-  const client = await Client.connect(node, options);
-  clients.push(client);
-  return client;
-}
+const stage = new RedisStage('mailbox', { prefix: 't' });
+const { start, connect } = stage;
 
 const pidOf = (client: Client) => (client.socket as unknown as { _pid: string })._pid;
 const recordOf = (client: Client) => `{t:0}:p:/,${pidOf(client)}`;
@@ -55,7 +27,7 @@ test('who came back once comes back again, also when the window of the first ret
   const other = await connect(a);
   const record = recordOf(other);
   await other.lose(a);
-  await until(async () => (await admin.exists(record)) === 0);
+  await until(async () => (await stage.admin.exists(record)) === 0);
   await client.lose(a);
   expect(await client.comeBack(a)).toBe(true);
 });
@@ -74,7 +46,7 @@ test('word of a return elsewhere that comes late does not disturb the next one h
   await until(() => reads.waiting === 1);
   const back = client.comeBack(a);
   await until(
-    async () => (await admin.hget(recordOf(client), 'o')) === a.candidate.mailbox!.nodeId,
+    async () => (await stage.admin.hget(recordOf(client), 'o')) === a.candidate.mailbox!.nodeId,
   );
   reads.letOne();
   await until(() => reads.waiting === 1);
@@ -96,7 +68,7 @@ test('a return that nobody heard of proves nothing about what was received', asy
   await a.publish(['room'], 'news', 1);
   expect(await takeFor(client, b)).toHaveLength(1);
   // By Redis' clock, longer than a session needs to prove that it receives.
-  const now = async () => Number((await admin.time())[0]);
+  const now = async () => Number((await stage.admin.time())[0]);
   const then = await now();
   await until(async () => (await now()) > then + 1);
   // Not the client itself: with such a heartbeat a busy machine would cut it off.
@@ -143,13 +115,13 @@ test('what nobody continues is not waited for without end', async () => {
 test('Redis hears afterwards who was lost while it was away, and since when', async () => {
   const a = await start({ timeoutMs: 300 });
   const client = await connect(a, { rooms: ['room'] });
-  await redis.kill();
+  await stage.redis.kill();
   await until(() => !a.candidate.mailbox!.health.up);
   const before = Date.now();
   await client.lose(a);
-  await redis.restart();
-  await until(async () => (await admin.hget(recordOf(client), 'x')) !== null);
-  const since = Number(await admin.hget(recordOf(client), 'x'));
+  await stage.redis.restart();
+  await until(async () => (await stage.admin.hget(recordOf(client), 'x')) !== null);
+  const since = Number(await stage.admin.hget(recordOf(client), 'x'));
   expect(Math.abs(since - before)).toBeLessThan(500);
 });
 

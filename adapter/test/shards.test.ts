@@ -3,30 +3,14 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
 import { scripts } from '../src/scripts.js';
-import { type CandidateOptions, until } from './candidates.ts';
-import { Client, type ClientOptions, Node } from './cluster.ts';
+import { until } from './candidates.ts';
+import type { Client, Node } from './cluster.ts';
 import { HeldReads } from './held-reads.ts';
 import { createAdapter } from '@streamgate/adapter';
 import { type TestCluster, startCluster } from './redis-cluster.ts';
+import { Stage } from './stage.ts';
 
 /** What is different where rooms lie on several Redis; the rest is proven in `conformance.test.ts`. */
-
-let nodes: Node[];
-let clients: Client[];
-
-beforeEach(() => {
-  [nodes, clients] = [[], []];
-});
-afterEach(async () => {
-  for (const client of clients) client.close();
-  await Promise.all(nodes.map((node) => node.close()));
-});
-
-async function connect(node: Node, options: ClientOptions = {}): Promise<Client> {
-  const client = await Client.connect(node, options);
-  clients.push(client);
-  return client;
-}
 
 /** Names of rooms of which the first lies in shard 0, the second in shard 1, and so on. */
 function roomsOf(shards: number): string[] {
@@ -45,12 +29,10 @@ describe('on three Redis', () => {
   });
   afterEach(() => Promise.all(redis.map((each) => each.stop())));
 
-  async function start(options: CandidateOptions = {}): Promise<Node> {
-    const urls = redis.map(({ url }) => url);
-    const node = await Node.start('mailbox', { urls, prefix: 't', ...options });
-    nodes.push(node);
-    return node;
-  }
+  const { start, connect } = new Stage('mailbox', () => ({
+    urls: redis.map(({ url }) => url),
+    prefix: 't',
+  }));
 
   async function admin<T>(server: TestRedis, ask: (redis: Redis) => Promise<T>): Promise<T> {
     const client = new Redis(server.url);
@@ -264,12 +246,13 @@ describe('on a Redis Cluster', () => {
   });
   afterEach(() => cluster.stop());
 
-  async function start(): Promise<Node> {
-    const where = { url: cluster.url, cluster: true, shards: 4 };
-    const node = await Node.start('mailbox', { ...where, prefix: 't' });
-    nodes.push(node);
-    return node;
-  }
+  const stage = new Stage('mailbox', () => ({
+    url: cluster.url,
+    cluster: true,
+    shards: 4,
+    prefix: 't',
+  }));
+  const { start, connect } = stage;
 
   async function publishToEach(node: Node, client: Client): Promise<void> {
     const news = () => client.got.filter(([name]) => name === 'news').length;
@@ -308,7 +291,7 @@ describe('on a Redis Cluster', () => {
     const client = await connect(b, { rooms });
     const servers = [...cluster.masters, cluster.replica];
     await Promise.all(servers.map((server) => server.kill()));
-    await until(() => nodes.every((node) => !node.candidate.mailbox!.health.up));
+    await until(() => stage.nodes.every((node) => !node.candidate.mailbox!.health.up));
     await Promise.all(servers.map((server) => server.restart()));
     await upAndPublish(a, b, client);
   });

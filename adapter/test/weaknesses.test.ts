@@ -1,11 +1,9 @@
 import type { Redis } from 'ioredis';
-import { Redis as RedisClient } from 'ioredis';
 import { io as connectSilently } from 'socket.io-client';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type TestRedis, startRedis } from '../../gateway/test/redis.ts';
-import type { CandidateOptions } from './candidates.ts';
-import { Client, type ClientOptions, Node } from './cluster.ts';
+import { describe, expect, test, vi } from 'vitest';
+import type { Node } from './cluster.ts';
 import { NodeProcess } from './histories/process.ts';
+import { RedisStage } from './stage.ts';
 
 /**
  * What is wrong with `@socket.io/redis-streams-adapter` 0.3.1, each as a test that ours passes and
@@ -14,35 +12,8 @@ import { NodeProcess } from './histories/process.ts';
 describe.each(['streams', 'mailbox'] as const)('over %s', (kind) => {
   /** Ours passes; stock is known not to. */
   const weak = kind === 'streams' ? test.fails : test;
-  let redis: TestRedis;
-  let admin: Redis;
-  let nodes: Node[];
-  let clients: Client[];
-
-  beforeEach(async () => {
-    redis = await startRedis({ args: ['--appendfsync', 'no'] });
-    admin = new RedisClient(redis.url);
-    admin.on('error', () => undefined);
-    [nodes, clients] = [[], []];
-  });
-  afterEach(async () => {
-    for (const client of clients) client.close();
-    await Promise.all(nodes.map((node) => node.close()));
-    admin.disconnect();
-    await redis.stop();
-  });
-
-  async function start(options: CandidateOptions = {}): Promise<Node> {
-    const node = await Node.start(kind, { url: redis.url, timeoutMs: 300, ...options });
-    nodes.push(node);
-    return node;
-  }
-
-  async function connect(node: Node, options: ClientOptions = {}): Promise<Client> {
-    const client = await Client.connect(node, options);
-    clients.push(client);
-    return client;
-  }
+  const stage = new RedisStage(kind, { timeoutMs: 300 });
+  const { start, connect } = stage;
 
   const bytesRead = (node: Node) =>
     node.candidate.connections.reduce((sum, { stream }) => sum + (stream?.bytesRead ?? 0), 0);
@@ -99,21 +70,21 @@ describe.each(['streams', 'mailbox'] as const)('over %s', (kind) => {
     const client = await connect(node, { rooms: ['room'] });
     await node.publish(['room'], 'news', 0);
     await vi.waitUntil(() => client.said.length === 1);
-    if (how === 'paused') redis.pause();
-    else await redis.kill();
+    if (how === 'paused') stage.redis.pause();
+    else await stage.redis.kill();
     node.io.to('room').emit('news', 1);
     await vi.waitUntil(() => client.said.length === 2, 3000);
-    if (how === 'paused') redis.resume();
+    if (how === 'paused') stage.redis.resume();
   });
 
   weak('who publishes is told when Redis did not take it', async () => {
     const node = await start();
     await node.publish(['room'], 'news', 0);
-    redis.pause();
+    stage.redis.pause();
     const started = performance.now();
     await expect(node.publish(['room'], 'news', 1)).rejects.toThrow();
     expect(performance.now() - started).toBeLessThan(1500);
-    redis.resume();
+    stage.redis.resume();
   });
 
   weak('a session survives kill -9 of its node', async () => {
@@ -213,12 +184,12 @@ describe.each(['streams', 'mailbox'] as const)('over %s', (kind) => {
   weak('a reader that Redis refuses does not ask without pause', async () => {
     await start();
     const refused = async () => {
-      const stats = await admin.info('commandstats');
+      const stats = await stage.admin.info('commandstats');
       return Number(/cmdstat_xread:.*rejected_calls=(\d+)/.exec(stats)?.[1] ?? 0);
     };
-    await admin.acl('SETUSER', 'default', '-xread');
+    await stage.admin.acl('SETUSER', 'default', '-xread');
     // Wakes the blocked reads, so that the next ones are refused.
-    for (const id of await blockedClients(admin)) await admin.client('UNBLOCK', id);
+    for (const id of await blockedClients(stage.admin)) await stage.admin.client('UNBLOCK', id);
     await vi.waitUntil(async () => (await refused()) > 0, 10_000);
     const before = await refused();
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -230,11 +201,12 @@ describe.each(['streams', 'mailbox'] as const)('over %s', (kind) => {
     const client = await connect(b, { rooms: ['room'] });
     await a.publish(['room'], 'news', 0);
     await vi.waitUntil(() => client.said.length === 1);
-    for (const key of await admin.keys('*'))
-      if ((await admin.type(key)) === 'stream') await admin.call('XSETID', key, '9999999999999-0');
+    for (const key of await stage.admin.keys('*'))
+      if ((await stage.admin.type(key)) === 'stream')
+        await stage.admin.call('XSETID', key, '9999999999999-0');
     await a.publish(['room'], 'news', 1);
     await vi.waitUntil(() => client.said.length === 2);
-    await redis.restart({ keepData: false });
+    await stage.redis.restart({ keepData: false });
     let number = 2;
     await vi.waitUntil(
       async () => {
@@ -247,7 +219,7 @@ describe.each(['streams', 'mailbox'] as const)('over %s', (kind) => {
 
   weak('sockets are found without asking nodes that have none of them', async () => {
     const [a, b] = [await start(), await start()];
-    const bystander = await NodeProcess.start({ kind, options: { url: redis.url } });
+    const bystander = await NodeProcess.start({ kind, options: { url: stage.redis.url } });
     try {
       const client = await connect(b, { rooms: ['room'] });
       expect(await a.io.of('/').adapter.serverCount()).toBe(3);
