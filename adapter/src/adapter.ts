@@ -8,11 +8,13 @@ import {
   type Session,
 } from 'socket.io-adapter';
 import type { Packet } from 'socket.io-parser';
-import { encoderOf, findSocket, skipsMiddlewares, writeTogether } from './engine.js';
+import { writeMissed } from './delivery.js';
+import { encoderOf, findSocket, skipsMiddlewares } from './engine.js';
 import { roomKey, serverKey, targetKeys } from './keys.js';
 import type { RedisAway } from './link.js';
 import { type Draft, KIND, type Message, encodePacket, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
+import { type Missed, argumentsOf } from './passages.js';
 import { Encoder, PacketType } from './parser.js';
 import { relocatedBy } from './relocations.js';
 import { Requests } from './requests.js';
@@ -28,8 +30,8 @@ export class MailboxAdapter extends ClusterAdapter {
   /** The next `serverCount` is of a broadcast with acknowledgements, whose answers come summed up. */
   private answersAsOne = false;
 
-  /** By id: writes what a session missed that is being given back. */
-  private readonly missed = new Map<string, () => void>();
+  /** By id: what a session missed that is being given back. */
+  private readonly missed = new Map<string, readonly Missed[]>();
 
   constructor(namespace: Namespace, node: MailboxNode) {
     super(namespace);
@@ -89,22 +91,17 @@ export class MailboxAdapter extends ClusterAdapter {
   giveMissed(id: string): void {
     const missed = this.missed.get(id);
     this.missed.delete(id);
-    if (!missed) return;
-    const socket = findSocket(this.nsp as Namespace, id);
-    if (socket) writeTogether(socket);
-    missed();
+    const socket = missed && findSocket(this.nsp as Namespace, id);
+    if (socket && missed.length > 0) writeMissed(this, socket, missed);
   }
 
   /**
    * What comes before the packet that says that a session is back, a client keeps: it would have that
    * twice if the connection ended in between. Where middleware runs live events may come as early.
    */
-  private afterConnect(id: string, missed: unknown[][]): unknown[][] {
-    if (!skipsMiddlewares(this.nsp as Namespace)) return missed;
-    const later = {
-      forEach: (write: (args: unknown[]) => void) =>
-        void this.missed.set(id, () => missed.forEach(write)),
-    };
+  private afterConnect(id: string, missed: readonly Missed[]): unknown[][] {
+    if (!skipsMiddlewares(this.nsp as Namespace)) return missed.map(argumentsOf);
+    const later = { forEach: () => void this.missed.set(id, missed) };
     return later as unknown as unknown[][];
   }
 

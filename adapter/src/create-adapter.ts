@@ -4,6 +4,7 @@ import { type Health, RedisAway, type RedisConnect } from './link.js';
 import { MailboxNode } from './node.js';
 import type { NodeEvents } from './node-settings.js';
 import { PacketType } from './parser.js';
+import { argumentsOf } from './passages.js';
 import {
   type MailboxMessage,
   type MailboxNotice,
@@ -199,7 +200,7 @@ export function createAdapter(redis: RedisSource, options: MailboxOptions = {}):
       if (adapter) await node.sessions.save(adapter, sessionId);
     },
     claim: (namespace, pid) => node.recovery.claim(namespace, pid),
-    missed: (...args) => node.recovery.missed(...args),
+    missed: async (...args) => (await node.recovery.missed(...args))?.map(argumentsOf),
     close: () => node.close(),
   };
 

@@ -11,10 +11,12 @@ import {
   isReady,
   rawSocketOf,
   tellOutgoingListeners,
+  writeTogether,
 } from './engine.js';
 import { type Message, decodePacket } from './message.js';
 import type { MailboxNode } from './node.js';
 import { Encoder } from './parser.js';
+import type { Missed } from './passages.js';
 
 /** An event of this node's mailbox, about to be delivered. */
 interface Event {
@@ -83,6 +85,17 @@ export class Delivery {
         this.node.emit('delivered', contextsOf(run), run.length, writing.sessions, began);
     }
   }
+}
+
+/** What one session missed, behind all that waits for it already. */
+export function writeMissed(
+  adapter: MailboxAdapter,
+  socket: Socket,
+  missed: readonly Missed[],
+): void {
+  const events = missed.map(({ message, offset }) => ({ message, tail: `,"${offset}"]` }));
+  writeTogether(socket);
+  new Writing(adapter, events, undefined).throughEngine(clientOf(socket));
 }
 
 /** One run of events on its way to all sessions that it is for. */
@@ -165,7 +178,7 @@ class Writing {
     raw.write(this.frames);
   }
 
-  private throughEngine(client: ReturnType<typeof clientOf>): void {
+  throughEngine(client: ReturnType<typeof clientOf>): void {
     this.packets ??= this.encode();
     for (let index = 0; index < this.packets.length; index++)
       client.writeToEngine(this.packets[index]!, this.options[index]!);

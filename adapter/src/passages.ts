@@ -60,8 +60,19 @@ export function passagesOf(
   });
 }
 
-/** Arguments of the events, each with a position to come back with when it is the last. */
-export function argumentsOf({ node, from, stretches }: Passage, after: Position): unknown[][] {
+/** An event that a session missed, with a position to come back with when it is the last. */
+export interface Missed {
+  readonly message: Message;
+  readonly offset: string;
+}
+
+/** Name and arguments, the offset last. */
+export function argumentsOf({ message, offset }: Missed): unknown[] {
+  const { data } = decodePacket(`${message.text.toString()}]`, message.attachments);
+  return [...(data as unknown[]), offset];
+}
+
+export function missedOf({ node, from, stretches }: Passage, after: Position): Missed[] {
   const found = stretches.flatMap((stretch) =>
     eventsOf(stretch)
       .filter(({ message }) => !wasServed(message, after))
@@ -74,8 +85,7 @@ export function argumentsOf({ node, from, stretches }: Passage, after: Position)
   const served = node === after.node && after.served ? { served: after.served } : {};
   return found.map(({ at, past: { id, index, message } }) => {
     places[at] = { id, index };
-    const { data } = decodePacket(`${message.text.toString()}]`, message.attachments);
-    return [...(data as unknown[]), formatPosition({ node, places, ...served })];
+    return { message, offset: formatPosition({ node, places, ...served }) };
   });
 }
 

@@ -5,7 +5,7 @@ import { RedisAway } from './link.js';
 import { type Message, decodeValue } from './message.js';
 import { type Move, move } from './move.js';
 import type { MailboxNode } from './node.js';
-import { type Stretch, argumentsOf, passagesOf } from './passages.js';
+import { type Missed, type Stretch, missedOf, passagesOf } from './passages.js';
 import {
   type EntryId,
   type Position,
@@ -93,8 +93,7 @@ export class Recovery {
   }
 
   /**
-   * What a claimed session missed: arguments of each event, name first and offset last, in order (of
-   * each shard).
+   * What a claimed session missed, in order (of each shard).
    * Nothing falls between the result and what is delivered live to sockets that join the rooms before
    * control goes back to the event loop.
    * @param offset position of the last event that it received
@@ -107,7 +106,7 @@ export class Recovery {
     lost: Claimed,
     offset: string,
     rooms: readonly string[],
-  ): Promise<unknown[][] | undefined> {
+  ): Promise<Missed[] | undefined> {
     const after = parsePosition(offset, this.node.shards.all.length);
     if (!after) return this.refuse(new Unrecoverable('position'));
     const kept = rooms.includes(lost.id) ? rooms : [...rooms, lost.id];
@@ -200,7 +199,7 @@ export class Recovery {
     lost: Claimed,
     after: Position,
     rooms: readonly string[],
-  ): Promise<unknown[][]> {
+  ): Promise<Missed[]> {
     const { shards, nodeId: me } = this.node;
     const { id, pid } = lost;
     const isChanged = this.changed.has(lost);
@@ -246,7 +245,7 @@ export class Recovery {
         upTo: shard.entry(),
       })),
     });
-    return passages.flatMap((passage) => argumentsOf(passage, after));
+    return passages.flatMap((passage) => missedOf(passage, after));
   }
 
   /**
