@@ -13,11 +13,11 @@ class Held {
     for (const redis of node.candidate.connections) {
       if (port !== undefined && redis.options.port !== port) continue;
       const send = redis.sendCommand.bind(redis);
-      redis.sendCommand = async (command, ...more) => {
-        const reply = await send(command, ...more);
-        if (this.holding && isMeant(command, reply))
-          await new Promise<void>((resolve) => this.held.push(resolve));
-        return reply;
+      redis.sendCommand = (command, ...more) => {
+        const answer = this.keep(send(command, ...more), (reply) => isMeant(command, reply));
+        // The client looks at some of its own commands only where it made them.
+        answer.catch(() => undefined);
+        return answer;
       };
     }
   }
@@ -25,6 +25,13 @@ class Held {
   /** Answers that came, and that the node does not have. */
   get waiting(): number {
     return this.held.length;
+  }
+
+  private async keep(answer: unknown, isMeant: (reply: unknown) => boolean): Promise<unknown> {
+    const reply = await answer;
+    if (this.holding && isMeant(reply))
+      await new Promise<void>((resolve) => this.held.push(resolve));
+    return reply;
   }
 
   letOne(): void {
