@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Kind } from '../candidates.ts';
-import type { Fault } from './judge.ts';
+import { type Fault, lineOf } from './judge.ts';
 import { type History, run } from './run.ts';
 
 const help = `Writes numbered events over three node processes while sessions come and go, nodes are killed and stopped
@@ -68,10 +68,16 @@ async function main(): Promise<void> {
 }
 
 function told({ what, event, phase, life }: Fault): string {
-  const at = life.received.indexOf(event);
-  const around = at === -1 ? [] : life.received.slice(Math.max(0, at - 3), at + 4);
-  const line = `${what} in phase ${phase}: ${event}, received ${around.join(' ') || 'never'}`;
-  return [line, ...life.story.slice(-20)].join('\n  ');
+  const { received, story } = life;
+  const found = received.indexOf(event);
+  const later = received.findIndex((other) => other > event && lineOf(other) === lineOf(event));
+  const at = found === -1 ? later : found;
+  const around = at === -1 ? [] : received.slice(Math.max(0, at - 3), at + 4);
+  const line = `${what} in phase ${phase}: ${event}, ${found === -1 ? 'later' : 'received'} ${around.join(' ')} at ${at}`;
+  // What it tells of itself says how many events it had by then.
+  const behind = story.findIndex((entry) => Number(/\((\d+):/.exec(entry)?.[1] ?? 0) > at);
+  const end = at === -1 || behind === -1 ? story.length : behind + 3;
+  return [line, ...story.slice(Math.max(0, end - 20), end)].join('\n  ');
 }
 
 function table({ kind, rows, total, seed, seconds }: History): string {

@@ -54,7 +54,7 @@ export const key = (writer: number, room: number, number: number) =>
 const roomOf = (event: number) => Math.floor((event % WRITER) / ROOM);
 export const writerOf = (event: number) => Math.floor(event / WRITER);
 /** The same for all events of one writer in one room. */
-const lineOf = (event: number) => event - (event % ROOM);
+export const lineOf = (event: number) => event - (event % ROOM);
 
 /**
  * @param found is told of each fault
