@@ -5,6 +5,7 @@ import type { MailboxNode } from './node.js';
 import { type EntryId, formatEntries, parseEntries } from './position.js';
 import { type Undone, undoneOf } from './relocations.js';
 import type { Shard } from './shard.js';
+import type { Changes } from './stays.js';
 
 /** A station of a session: a node, and the parts of its mailboxes, by shard, that it lived through. */
 export interface Station {
@@ -45,8 +46,7 @@ interface Moving {
   readonly id: string;
   readonly pid: string;
   readonly rooms: readonly string[];
-  /** Its rooms are not those that it had when it was lost. */
-  readonly isChanged: boolean;
+  readonly changes: Changes | undefined;
 }
 
 type Settled = [
@@ -79,14 +79,15 @@ export async function move(node: MailboxNode, moving: Moving): Promise<Move | un
 }
 
 async function moveInOne(node: MailboxNode, moving: Moving): Promise<Move | undefined> {
-  const { namespace, id, pid, rooms, isChanged } = moving;
+  const { namespace, id, pid, rooms, changes } = moving;
   const [notice, marker] = messagesOf(node, moving);
   const { nodeId, proofMs, settings } = node;
   const name = sessionKey(namespace, pid);
   const [own, prefix] = [roomKey(namespace, id), roomKey(namespace, '')];
   const { leaseMs } = settings;
-  const changed = isChanged ? 1 : 0;
-  const args = [nodeId, name, own, notice, marker, prefix, proofMs, leaseMs, changed, ...rooms];
+  const { hasLeft = false, joined = [] } = changes ?? {};
+  const changed = [hasLeft ? 1 : 0, joined.length, ...joined.flat()];
+  const args = [nodeId, name, own, notice, marker, prefix, proofMs, leaseMs, ...changed, ...rooms];
   const reply = await node.shards.all[0]!.link.run('move', args);
   if (reply === null) return undefined;
   const [settled, arrived] = reply as [Settled, Arrived];
@@ -98,7 +99,7 @@ async function moveInOne(node: MailboxNode, moving: Moving): Promise<Move | unde
  * several shards, for which nodes were looked up before, is written to the new node too by then.
  */
 async function moveInSeveral(node: MailboxNode, moving: Moving): Promise<Move | undefined> {
-  const { namespace, id, pid, rooms, isChanged } = moving;
+  const { namespace, id, pid, rooms } = moving;
   const { nodeId, proofMs, settings, shards } = node;
   const name = sessionKey(namespace, pid);
   const home = shards.of(name);
@@ -122,8 +123,7 @@ async function moveInSeveral(node: MailboxNode, moving: Moving): Promise<Move | 
   if (!arrived.every((each) => each !== null)) return undefined;
   const there = formatEntries(arrived.map(([entry]) => entry));
   const here = formatEntries(arrived.map(([, entry]) => entry));
-  const changed = isChanged ? 1 : 0;
-  const args = [nodeId, name, proofMs, settings.leaseMs, there, here, changed, ...rooms];
+  const args = [nodeId, name, proofMs, settings.leaseMs, there, here, ...rooms];
   const settled = (await home.link.run('settle', args)) as Settled | null;
   if (settled === null) return undefined;
   return moveOf(settled, arrived, performance.now() - began);

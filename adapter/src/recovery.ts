@@ -17,7 +17,15 @@ import {
 import { recordOf } from './record.js';
 import { Unrecoverable } from './refusal.js';
 import type { Relocation, Undone } from './relocations.js';
-import { type Stays, membershipOf, replay, roomsOf, staysOf } from './stays.js';
+import {
+  type Changes,
+  type Stays,
+  changesOf,
+  membershipOf,
+  replay,
+  roomsOf,
+  staysOf,
+} from './stays.js';
 
 /** How long it is waited between two looks at what somebody else is to finish first. */
 const AGAIN_MS = 20;
@@ -54,8 +62,8 @@ export class Recovery {
   /** Of sessions that go elsewhere: how many shards have said so. */
   private readonly notices = new Map<string, number>();
 
-  /** Their rooms are not those that they had when they were lost. */
-  private readonly changed = new WeakSet<Claimed>();
+  /** What their records do not say yet. */
+  private readonly changes = new WeakMap<Claimed, Changes>();
 
   constructor(
     private readonly node: MailboxNode,
@@ -85,7 +93,14 @@ export class Recovery {
         throw new Unrecoverable('unknown');
       }
       const lost = { id, pid, data: JSON.parse(data), rooms: roomsOf(stays) };
-      if (isChanged) this.changed.add(lost);
+      if (isChanged)
+        this.changes.set(
+          lost,
+          changesOf(
+            stays,
+            rooms.map(([room]) => room),
+          ),
+        );
       return lost;
     } catch (error) {
       return this.refuse(error);
@@ -202,9 +217,9 @@ export class Recovery {
   ): Promise<Missed[]> {
     const { shards, nodeId: me } = this.node;
     const { id, pid } = lost;
-    const isChanged = this.changed.has(lost);
+    const changes = this.changes.get(lost);
     if (after.served) await this.pass(after.served.until);
-    const moved = await move(this.node, { namespace, id, pid, rooms, isChanged });
+    const moved = await move(this.node, { namespace, id, pid, rooms, changes });
     if (!moved) throw new Unrecoverable('unknown');
     const stays = staysOf(moved.rooms);
     const { number: station } = moved;
@@ -212,7 +227,7 @@ export class Recovery {
     const { node: owner } = moved.stations.at(-1)!;
     const late = await this.catchUp(namespace, stays, { owner, station, undone });
     // What was decided of its rooms was decided without that.
-    if (late !== isChanged || !areSame(roomsOf(stays), lost.rooms))
+    if (late === 'end' || (late && !changes) || !areSame(roomsOf(stays), lost.rooms))
       throw new Unrecoverable('unknown');
     for (const room of roomsOf(stays)) if (!rooms.includes(room)) stays.delete(room);
     const passages = passagesOf(shards.all, namespace, moved, stays, after);

@@ -131,11 +131,11 @@ end
 `;
 
 /**
- * Makes the record say that the session is here; rooms that are not kept leave it. When rooms were changed on
- * the way, who comes back from before that is not known any more.
+ * Makes the record say that the session is here; rooms that are not kept leave it. When it was made to leave
+ * some on the way, who comes back from before that is not known any more.
  */
 const SETTLING = `
-local function settle(name, there, here, proof, lease, changed, first, prefix)
+local function settle(name, there, here, proof, lease, left, first, prefix)
   local record = base .. 'p:' .. name
   local owner, chain, number, from, absent, done = unpack(redis.call('HMGET', record, 'o', 'c', 'k', 'f', 'x', 'q'))
   chain = chain or ''
@@ -171,7 +171,7 @@ local function settle(name, there, here, proof, lease, changed, first, prefix)
     redis.call('HSET', record, 'o', me, 'k', tonumber(number) + 1, 'f', here,
       'c', chain .. owner .. ' ' .. from .. ' ' .. there .. ' ')
   end
-  if changed == '1' then redis.call('HSET', record, 'c', '', 'f', here) end
+  if left == '1' then redis.call('HSET', record, 'c', '', 'f', here) end
   return { owner, chain, number, from, done or from, rooms, string.format('%.0f', seen - lease - proof), string.format('%.0f', now) }
 end
 `;
@@ -179,7 +179,8 @@ end
 /**
  * Moves a claimed session here, where there is one shard: name, its own room, message for the node it
  * was on, marker, prefix of its rooms' keys, ms in which a session proves that it receives, length of a
- * lease, 1 if its rooms were changed on the way, rooms that it keeps.
+ * lease, 1 if it was made to leave rooms on the way, number of rooms that it was made to join, each with since
+ * when, rooms that it keeps.
  * @returns what `SETTLE` and `ARRIVE` do
  */
 export const MOVE = `${COMMON}${FENCE}${ARRIVING}${SETTLING}
@@ -188,7 +189,11 @@ local owner, claimed = unpack(redis.call('HMGET', base .. 'p:' .. name, 'o', 'y'
 if claimed ~= me then return false end
 local there, here = arrive(owner, ARGV[3], ARGV[4], ARGV[5])
 if not there then return false end
-local settled = settle(name, there, here, tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], 10, ARGV[6])
+local first = 11 + 2 * tonumber(ARGV[10])
+for index = 11, first - 1, 2 do
+  redis.call('HSETNX', base .. 'p:' .. name, ':' .. ARGV[index], ARGV[index + 1])
+end
+local settled = settle(name, there, here, tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], first, ARGV[6])
 return { settled, arrived(owner, there, here, now_ms()) }
 `;
 
@@ -208,8 +213,8 @@ return there and arrived(ARGV[2], there, here, now_ms())
 
 /**
  * Moves the record of a claimed session here, when it has arrived in all shards: name, ms in which a
- * session proves that it receives, length of a lease, last entries there, markers' entries here, 1 if its
- * rooms were changed on the way, rooms that it keeps.
+ * session proves that it receives, length of a lease, last entries there, markers' entries here, rooms that it
+ * keeps.
  * @returns [owner until now, earlier stations, number of the last one, where it began, up to where its node's
  *   mailbox was carried out, rooms, kept or not, and since
  *   when, since when what was sent to it may not have arrived (ms), now]
@@ -217,5 +222,5 @@ return there and arrived(ARGV[2], there, here, now_ms())
 export const SETTLE = `${COMMON}${FENCE}${SETTLING}
 local name = ARGV[2]
 if redis.call('HGET', base .. 'p:' .. name, 'y') ~= me then return false end
-return settle(name, ARGV[5], ARGV[6], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[7], 8)
+return settle(name, ARGV[5], ARGV[6], tonumber(ARGV[3]), tonumber(ARGV[4]), '0', 7)
 `;

@@ -22,10 +22,38 @@ export function staysOf(rooms: readonly (readonly [room: string, since: string])
   return new Map(
     rooms.map(([room, since]) => {
       const [number = '', ids = ''] = since.split(' ');
-      const edge = { station: Number(number), places: parseEntries(ids).map(whole) };
+      const edge = { station: Number(number), places: parseEntries(ids).map(placeOf) };
       return [room, [since === '' ? {} : { since: edge }]];
     }),
   );
+}
+
+/** An entry, or a place in one. */
+function placeOf(text: string): Place {
+  const [id = '', index] = text.split('.');
+  return index === undefined ? whole(id) : { id, index: Number(index) };
+}
+
+/** What was done to a session whose record does not say it. */
+export interface Changes {
+  readonly hasLeft: boolean;
+  /** If it has left none: each room and since when, as records hold it. */
+  readonly joined: readonly (readonly [room: string, since: string])[];
+}
+
+/** @param before rooms that the record has */
+export function changesOf(stays: Stays, before: readonly string[]): Changes {
+  if ([...stays.values()].some((of) => of.some(({ until }) => until)))
+    return { hasLeft: true, joined: [] };
+  const had = new Set(before);
+  const joined = roomsOf(stays)
+    .filter((room) => !had.has(room))
+    .map((room) => {
+      const { station, places } = stays.get(room)!.at(-1)!.since!;
+      const { id, index } = places[0]!;
+      return [room, `${station} ${id}.${index}`] as const;
+    });
+  return { hasLeft: false, joined };
 }
 
 /** Rooms that it is in after all. */

@@ -98,7 +98,7 @@ test('what stands in one entry keeps its order', async () => {
   expect(roomsOf(node, client)).toEqual(['by', 'in']);
 });
 
-test('a return that nobody heard of, with rooms that were changed, is not continued from before it', async () => {
+test('a return that nobody heard of, with rooms that were left, is not continued from before it', async () => {
   const { node, client } = await killUnread(1, async (on) => {
     await say(on, 'out', 1);
     await move(on, 'leaveAll', 'out');
@@ -108,6 +108,20 @@ test('a return that nobody heard of, with rooms that were changed, is not contin
   expect(lost!.rooms).not.toContain('out');
   expect(await mailboxOf(node).missed('/', lost!, client.offset!, lost!.rooms)).toHaveLength(1);
   expect(await client.comeBack(await start())).toBe(false);
+});
+
+test('a return that nobody heard of, with rooms that were joined, is continued from before it', async () => {
+  const { node, client } = await killUnread(1, async (on) => {
+    await say(on, 'out', 1);
+    await Promise.all([move(on, 'joinAll', 'in'), say(on, 'in', 2)]);
+  });
+  const pid = (client.socket as unknown as { _pid: string })._pid;
+  const lost = await mailboxOf(node).claim('/', pid);
+  expect(await mailboxOf(node).missed('/', lost!, client.offset!, lost!.rooms)).toHaveLength(2);
+  await say(node, 'in', 3);
+  expect(await client.comeBack(await start())).toBe(true);
+  await until(() => client.said.includes(3));
+  expect(client.said).toEqual([1, 2, 3]);
 });
 
 test('what a dead node had done is not done again', async () => {
