@@ -4,6 +4,7 @@ import type { Move } from './move.js';
 import { type Place, type Position, compareIds, formatPosition, whole } from './position.js';
 import type { Part } from './questions.js';
 import { Unrecoverable } from './refusal.js';
+import { runWith } from './served.js';
 import type { Shard } from './shard.js';
 import { type Stays, membershipOf } from './stays.js';
 
@@ -90,9 +91,9 @@ export function missedOf({ node, from, stretches }: Passage, after: Position): M
 }
 
 /** Whether it was received, though not from a mailbox. @throws Unrecoverable when that is not known */
-function wasServed({ publisher, number }: Message, { node, served }: Position): boolean {
+function wasServed({ publisher, number }: Message, { node, places, served }: Position): boolean {
   if (!served || publisher !== Number(node)) return false;
-  const run = served.runs.find(({ from, to }) => from <= number && number <= to);
+  const run = runWith(served, number, places.length);
   if (run && !run.exact) throw new Unrecoverable('ambiguous');
   return run !== undefined;
 }

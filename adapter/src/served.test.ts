@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { Doubts } from './doubts.js';
 import { OTHERS } from './message.js';
 import { parsePosition } from './position.js';
-import { type Run, formatServed, parseServed, withEvent } from './served.js';
+import { type Run, formatServed, parseServed, runWith, withEvent } from './served.js';
 
 const runsOf = (numbers: number[], step = 1) =>
   numbers.reduce<Run[]>((runs, number) => withEvent(runs, number, step), []);
@@ -21,6 +21,12 @@ it.each([
 
 it('counts in steps where there are shards', () => {
   expect(text(runsOf([4, 7, 10, 16], 3))).toBe('!9.4-10.16-16');
+});
+
+it('does not take events of other shards for those of a run', () => {
+  const served = { runs: runsOf([4, 7, 10], 3), until: 9 };
+  const numbers = Array.from({ length: 12 }, (_, number) => number);
+  expect(numbers.filter((number) => runWith(served, number, 3))).toEqual([4, 7, 10]);
 });
 
 it('tells less exactly what would be too long', () => {

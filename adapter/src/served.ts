@@ -38,6 +38,13 @@ export function parseServed(text: string): Served | undefined {
   return { runs, until: Number(match[1]) };
 }
 
+/** @returns the run that an event is in; between its numbers are those of events of other shards */
+export function runWith({ runs }: Served, number: number, shards: number): Run | undefined {
+  return runs.find(
+    ({ from, to }) => from <= number && number <= to && (number - from) % shards === 0,
+  );
+}
+
 /** Adds an event to runs in order. @param step between two events that follow each other */
 export function withEvent(runs: readonly Run[], number: number, step: number): Run[] {
   const merged: Run[] = [];
