@@ -232,7 +232,8 @@ export class Recovery {
     for (const room of roomsOf(stays)) if (!rooms.includes(room)) stays.delete(room);
     const passages = passagesOf(shards.all, namespace, moved, stays, after);
     for (const { node, stretches } of passages)
-      if (node !== me) for (const stretch of stretches) await this.look(node, stretch, moved);
+      if (node !== me)
+        await Promise.all(stretches.map((stretch) => this.look(node, stretch, moved)));
     for (const [index, shard] of shards.all.entries()) {
       const { here } = moved.arrivals[index]!;
       await shard.caughtUp(here);
