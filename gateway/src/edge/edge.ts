@@ -71,7 +71,9 @@ export function createEdge(app: INestApplication, parts: EdgeParts): Edge {
     new SocketAdapter(app, { options: serverOptions(config, backplane), created }),
   );
   const traffic = new Traffic(app.getHttpServer());
-  metrics.sessions.read(() => sessionsOf(server));
+  metrics.sessions.read(() =>
+    sessions.transports.count({ '/': sizeOf(server, '/'), '/chat': sizeOf(server, '/chat') }),
+  );
   metrics.sessionsMax.read(() => config.maxSessions);
   metrics.handshakes.read(() => sessions.opening);
   metrics.traffic.read(() => Object.entries(traffic.read()));
@@ -101,18 +103,8 @@ function noticeDrain(server: Server | undefined, withinMs: number): void {
       if (socket instanceof SessionSocket) socket.send('draining', { withinMs });
 }
 
-/** Sessions of this node by namespace and transport. */
-function sessionsOf(server: Server | undefined): [string, string, number][] {
-  return ['/', '/chat'].flatMap((namespace) => {
-    const transports = { websocket: 0, polling: 0 };
-    for (const { conn } of server?.of(namespace).sockets.values() ?? [])
-      transports[conn.transport.name as keyof typeof transports] += 1;
-    return Object.entries(transports).map(([transport, sessions]): [string, string, number] => [
-      namespace,
-      transport,
-      sessions,
-    ]);
-  });
+function sizeOf(server: Server | undefined, namespace: string): number {
+  return server?.of(namespace).sockets.size ?? 0;
 }
 
 /** The open Engine.IO connections, whose map socket.io keeps to itself. */

@@ -21,6 +21,7 @@ import type { SessionHooks, SessionSocket } from './session-socket.js';
 import type { Packet } from './socket-io-internals.js';
 import { closeWhenTold } from './told-closings.js';
 import type { TokenVerifier } from './tokens.js';
+import { Transports } from './transports.js';
 
 export interface SessionsParts {
   readonly config: Config;
@@ -50,6 +51,7 @@ export class Sessions implements SessionHooks {
   private readonly connect: Connect;
   private readonly expiry: ExpiryWheel<SessionSocket>;
   readonly holding: HoldOptions;
+  readonly transports = new Transports();
   private readonly graceMs: number;
   private readonly departing = new Set<Promise<void>>();
 
@@ -117,6 +119,7 @@ export class Sessions implements SessionHooks {
   closed(session: SessionSocket, reason: string, rooms: readonly string[]): void {
     const { inbox, presence, rooms: allRooms, typing } = this.parts;
     this.expiry.unwatch(session);
+    this.transports.closed(session);
     const durationMs = Date.now() - session.connectedAt;
     metrics.disconnects.add(reason);
     metrics.sessionSeconds.observe(durationMs / 1000);
@@ -160,6 +163,7 @@ export class Sessions implements SessionHooks {
 
   private opened(session: SessionSocket): void {
     this.parts.flood.opened(session);
+    this.transports.opened(session);
     this.watch(session);
     this.parts.rooms.entered(session);
     // What is kept is sent out of the inbox when it wakes, and not before.

@@ -34,6 +34,17 @@ interface Metric {
 /** Beside it are two readings by partition, 50 others and what prom-client has: under 2,000 a node. */
 const SERIES_MAX = 1300;
 
+/** Of prom-client; each walks through all connections while the event loop waits. */
+const EACH_CONNECTION = [
+  'process_open_fds',
+  'nodejs_active_handles',
+  'nodejs_active_handles_total',
+  'nodejs_active_requests',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources',
+  'nodejs_active_resources_total',
+];
+
 /**
  * All metrics of this node (a node is a process) in both formats that Prometheus asks for. prom-client
  * writes the text and has process, heap, garbage collection and event loop; our families stand in
@@ -51,6 +62,7 @@ class Exposition {
   constructor() {
     this.openMetrics.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
     collectDefaultMetrics({ register: this.text });
+    for (const name of EACH_CONNECTION) this.text.removeSingleMetric(name);
     for (const metric of this.text.getMetricsAsArray() as unknown as Metric[])
       register(this.openMetrics, withoutTotal(metric));
   }
