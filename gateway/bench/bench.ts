@@ -9,6 +9,8 @@ import { connects } from './scenarios/connects.js';
 import { door } from './scenarios/door.js';
 import { fanOut } from './scenarios/fan-out.js';
 import { idleHeap } from './scenarios/idle-heap.js';
+import { metrics } from './scenarios/metrics.js';
+import { tracing } from './scenarios/tracing.js';
 import { unicast } from './scenarios/unicast.js';
 
 const scenarios: Record<string, (run: Run) => Promise<Row[]>> = {
@@ -19,6 +21,8 @@ const scenarios: Record<string, (run: Run) => Promise<Row[]>> = {
   unicast,
   door,
   chat,
+  metrics,
+  tracing,
 };
 
 const help = `Measures the gateway against a stock Nest + Socket.IO gateway, interleaved, and prints medians.

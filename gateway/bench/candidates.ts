@@ -8,6 +8,7 @@ export const secret = randomBytes(32).toString('hex');
 const oursProgram = new URL('../main.js', import.meta.url);
 const stockProgram = new URL('stock/main.js', import.meta.url);
 const bareProgram = new URL('bare/main.js', import.meta.url);
+const startTracing = new URL('../start-tracing.js', import.meta.url);
 const unlimited = '1000000';
 
 /** Ours as it is by default, its log included. One machine is many users here, so limits are raised. */
@@ -15,7 +16,22 @@ export function startOurs(
   redisUrl?: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
-  return Server.start(oursProgram, {
+  return Server.start(oursProgram, oursEnv(redisUrl, env));
+}
+
+/** The same as it is started in production: with what traces it when it is told where to. */
+export function startTraced(
+  redisUrl: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Server> {
+  return Server.start(oursProgram, oursEnv(redisUrl, env), [startTracing]);
+}
+
+function oursEnv(
+  redisUrl: string | undefined,
+  env: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return {
     STREAMGATE_JWT_SECRET: secret,
     STREAMGATE_HOST: '127.0.0.1',
     STREAMGATE_HTTP_PORT: '0',
@@ -30,7 +46,7 @@ export function startOurs(
     STREAMGATE_ANNOUNCE_MAX_USERS: '0',
     ...(redisUrl ? { STREAMGATE_REDIS_URL: redisUrl } : {}),
     ...env,
-  });
+  };
 }
 
 /** The stock gateway. @param handlers bound to every session: as many as ours has, or 30 */

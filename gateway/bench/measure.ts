@@ -18,16 +18,28 @@ export interface Row {
   measure: string;
   unit: string;
   better: 'lower' | 'higher';
-  stock: number;
+  /** Absent where there is nothing to compare with. */
+  stock?: number;
   ours: number;
-  /** How many times better than stock it is wanted to be. */
+  /** How many times better ours is, where rounds were paired; else it follows from the two numbers. */
+  paired?: Interval;
+  /** How many times better than stock it is wanted to be; with an interval, all of that. */
   wanted?: number;
   /** Bound that ours is to stay under, in the row's unit. */
   atMost?: number;
 }
 
+/** A median and where it lies with 95 % confidence. */
+export interface Interval {
+  middle: number;
+  low: number;
+  high: number;
+}
+
 /** How many times better ours is than stock, whichever direction is better. */
-export function ratio({ better, stock, ours }: Row): number {
+export function ratio({ better, stock, ours, paired }: Row): number | undefined {
+  if (paired) return paired.middle;
+  if (stock === undefined) return undefined;
   return better === 'lower' ? stock / ours : ours / stock;
 }
 
@@ -41,19 +53,47 @@ export async function interleave<C extends string>(
   title: string,
   measurements: Record<C, () => Promise<Sample>>,
 ): Promise<Record<C, Sample>> {
-  const samples = {} as Record<C, Sample[]>;
-  for (let round = 1; round <= run.rounds; round++)
-    for (const [candidate, measure] of Object.entries(measurements) as [
-      C,
-      () => Promise<Sample>,
-    ][]) {
-      const sample = await measure();
-      (samples[candidate] ??= []).push(sample);
-      run.progress(`${title}, round ${round} of ${run.rounds}, ${candidate}: ${text(sample)}`);
-    }
+  const samples = await inTurn(run, title, measurements);
   return Object.fromEntries(
     Object.entries<Sample[]>(samples).map(([candidate, each]) => [candidate, medians(each)]),
   ) as Record<C, Sample>;
+}
+
+/** As `interleave`, each round beginning with the next candidate. @returns the sample of each round */
+export async function inTurn<C extends string>(
+  run: Pick<Run, 'rounds' | 'progress'>,
+  title: string,
+  measurements: Record<C, () => Promise<Sample>>,
+): Promise<Record<C, Sample[]>> {
+  const candidates = Object.keys(measurements) as C[];
+  const samples = Object.fromEntries(candidates.map((name) => [name, [] as Sample[]]));
+  for (let round = 1; round <= run.rounds; round++) {
+    for (const candidate of candidates) {
+      const sample = await measurements[candidate]();
+      samples[candidate]!.push(sample);
+      run.progress(`${title}, round ${round} of ${run.rounds}, ${candidate}: ${text(sample)}`);
+    }
+    candidates.push(candidates.shift()!);
+  }
+  return samples as Record<C, Sample[]>;
+}
+
+/**
+ * The median of paired ratios with its interval by order statistics (that of the sign test): no
+ * outlier of a busy machine moves it. Fewer than six pairs say nothing: all of them are the interval.
+ */
+export function medianInterval(ratios: readonly number[]): Interval {
+  const sorted = ratios.toSorted((a, b) => a - b);
+  const pairs = sorted.length;
+  let outside = 0;
+  // The chance that so many, or fewer, of the pairs lie on one side of the true median.
+  let chance = 2 ** -pairs;
+  for (let sum = chance; sum <= 0.025; sum += chance) {
+    outside += 1;
+    chance *= (pairs - outside + 1) / outside;
+  }
+  const at = Math.max(0, outside - 1);
+  return { middle: median(sorted), low: sorted[at]!, high: sorted[pairs - 1 - at]! };
 }
 
 export function median(values: readonly number[]): number {

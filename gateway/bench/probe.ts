@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /**
  * Preloaded (`--import`) into the server that is measured: answers over IPC what the process has
@@ -10,15 +10,37 @@ export interface Reading {
   cpuMicros: number;
   heapUsedBytes: number;
   rssBytes: number;
+  /** Of the event loop's thread in one turn: nothing has blocked the loop for longer, busy machine or not. */
+  longestTurnMicros: number;
 }
 
 export interface ProbeRequest {
   collect: boolean;
+  /** From now on turns are measured, which keeps the loop turning; until the next request. */
+  watch?: boolean;
 }
 
-process.on('message', ({ collect }: ProbeRequest) => {
+let watching = false;
+let longestTurnMicros = 0;
+
+process.on('message', ({ collect, watch = false }: ProbeRequest) => {
+  if (watch) longestTurnMicros = 0;
+  if (watch && !watching) setImmediate(turn, threadMicros());
+  watching = watch;
   void answer(collect);
 });
+
+function turn(before: number): void {
+  const now = threadMicros();
+  longestTurnMicros = Math.max(longestTurnMicros, now - before);
+  if (watching) setImmediate(turn, now);
+}
+
+function threadMicros(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
+}
+
 // The probe must not keep the program alive.
 process.channel?.unref();
 
@@ -26,10 +48,11 @@ async function answer(collect: boolean): Promise<void> {
   // Finalizers of one collection free what the next one finds.
   for (let round = 0; collect && round < 4; round++) {
     globalThis.gc?.();
-    await setImmediate();
+    await nextTurn();
   }
   const { user, system } = process.cpuUsage();
   const { heapUsed, rss } = process.memoryUsage();
-  const reading: Reading = { cpuMicros: user + system, heapUsedBytes: heapUsed, rssBytes: rss };
+  const cpuMicros = user + system;
+  const reading: Reading = { cpuMicros, heapUsedBytes: heapUsed, rssBytes: rss, longestTurnMicros };
   process.send?.(reading);
 }

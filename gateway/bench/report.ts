@@ -8,7 +8,7 @@ export interface Report {
   machine: string;
   minutes: number;
   quick: boolean;
-  rows: (Row & { ratio: number; met: boolean | undefined })[];
+  rows: (Row & { ratio: number | undefined; met: boolean | undefined })[];
 }
 
 export function report(rows: Row[], run: { quick: boolean; millis: number }): Report {
@@ -26,9 +26,9 @@ export function report(rows: Row[], run: { quick: boolean; millis: number }): Re
 export function table({ rows, node, machine, time, minutes, quick }: Report): string {
   const lines = rows.map((row) => [
     row.measure,
-    `${shown(row.stock)} ${row.unit}`,
-    `${shown(row.ours)} ${row.unit}`,
-    `${row.ratio.toFixed(2)}x`,
+    row.stock === undefined ? '' : quantity(row.stock, row),
+    quantity(row.ours, row),
+    better(row),
     wanted(row),
     row.met === undefined ? '' : row.met ? 'yes' : 'short',
   ]);
@@ -50,14 +50,29 @@ function aligned(head: string[], lines: string[][]): string[] {
 }
 
 function met(row: Row): boolean | undefined {
-  if (row.wanted === undefined) return undefined;
-  return ratio(row) >= row.wanted && (row.atMost === undefined || row.ours <= row.atMost);
+  if (row.wanted === undefined && row.atMost === undefined) return undefined;
+  const least = row.paired?.low ?? ratio(row) ?? Infinity;
+  return least >= (row.wanted ?? 0) && row.ours <= (row.atMost ?? Infinity);
+}
+
+function better(row: Row): string {
+  const times = ratio(row);
+  const { paired } = row;
+  if (times === undefined) return '';
+  if (!paired) return `${times.toFixed(2)}x`;
+  return `${times.toFixed(3)}x (${paired.low.toFixed(3)} to ${paired.high.toFixed(3)})`;
 }
 
 function wanted(row: Row): string {
-  if (row.wanted === undefined) return '';
-  const bound = row.atMost === undefined ? '' : `, at most ${row.atMost} ${row.unit}`;
-  return `${row.wanted}x${bound}`;
+  const bounds = [
+    row.wanted === undefined ? [] : `${row.wanted}x`,
+    row.atMost === undefined ? [] : `at most ${`${row.atMost} ${row.unit}`.trim()}`,
+  ];
+  return bounds.flat().join(', ');
+}
+
+function quantity(value: number, { unit }: Row): string {
+  return `${shown(value)} ${unit}`.trim();
 }
 
 function shown(value: number): string {

@@ -5,24 +5,33 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ProbeRequest, Reading } from './probe.js';
 
-const probe = new URL('probe.js', import.meta.url).href;
+const probe = new URL('probe.js', import.meta.url);
 
 /** A gateway that is measured: a process of its own with the probe in it. */
 export class Server {
   private constructor(
     private readonly child: ChildProcess,
-    /** `http://host:port` */
-    readonly url: string,
+    /** `http://host:port`, as it says them: where clients connect, and where it is scraped. */
+    readonly addresses: { readonly url: string; readonly managementUrl?: string },
   ) {}
+
+  get url(): string {
+    return this.addresses.url;
+  }
 
   /**
    * Starts a program that says `{"msg": "listening", "url": …}` when it is ready.
    * @param env added to `PATH`; nothing else of this process' environment is passed on
+   * @param imports modules that are loaded before it
    * @throws when it ends before it listens, with what it said
    */
-  static async start(program: URL, env: Record<string, string>): Promise<Server> {
+  static async start(
+    program: URL,
+    env: Record<string, string>,
+    imports: readonly URL[] = [],
+  ): Promise<Server> {
     const child = fork(fileURLToPath(program), {
-      execArgv: ['--expose-gc', '--import', probe],
+      execArgv: ['--expose-gc', ...[probe, ...imports].flatMap(({ href }) => ['--import', href])],
       env: { PATH: process.env.PATH, ...env },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
@@ -32,7 +41,7 @@ export class Server {
     return new Server(child, await listening(child, program));
   }
 
-  /** @param options `collect`: run the garbage collector first */
+  /** @param options `collect`: run the garbage collector first; `watch`: see `longestTurnMicros` */
   async read(options: ProbeRequest = { collect: false }): Promise<Reading> {
     this.child.send(options);
     const [reading] = (await once(this.child, 'message')) as [Reading];
@@ -56,19 +65,19 @@ export class Server {
   }
 }
 
-async function listening(child: ChildProcess, program: URL): Promise<string> {
+async function listening(child: ChildProcess, program: URL): Promise<Server['addresses']> {
   const said: string[] = [];
   const lines = createInterface({ input: child.stdout! });
-  const url = new Promise<string>((resolve) => {
+  const addresses = new Promise<Server['addresses']>((resolve) => {
     // Goes on reading for good: a full pipe would stop a server that logs.
     lines.on('line', (line) => {
       if (said.length < 50) said.push(line);
-      if (line.includes('"listening"')) resolve((JSON.parse(line) as { url: string }).url);
+      if (line.includes('"listening"')) resolve(JSON.parse(line) as Server['addresses']);
     });
   });
   const ended = once(child, 'exit').then(() => {
     throw new Error(`${program.pathname} ended before it listened:\n${said.join('\n')}`);
   });
   ended.catch(() => undefined);
-  return Promise.race([url, ended]);
+  return Promise.race([addresses, ended]);
 }

@@ -145,7 +145,12 @@ for index = 0, ARGV[1] - 1 do
 end
 `;
 
-async function fill(redis: Redis, stream: string, users: readonly string[], count: number) {
+export async function fill(
+  redis: Redis,
+  stream: string,
+  users: readonly string[],
+  count: number,
+): Promise<void> {
   const STEP = 5000;
   const data = JSON.stringify({ quizId: 7, title: 'm'.repeat(80) });
   for (let written = 0; written < count; written += STEP)
