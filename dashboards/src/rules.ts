@@ -41,25 +41,43 @@ function ruleOf({ name, severity, expr, for: lasting, labels, summary }: Alert) 
   };
 }
 
-/** The tests of promtool: every alert fires with one set of series and does not with the other. */
-export function renderRuleTests(rules: string): string {
-  const tests = ALERTS.flatMap((alert) => {
-    const { name, severity, labels, proof } = alert;
-    return [true, false].map((fires) => ({
-      name: `${name} ${labels?.['window'] ?? ''} ${fires ? 'fires' : 'does not fire'}`,
-      interval: '1m',
-      input_series: fires ? proof.fires : proof.silent,
-      // That it fires at all is looked at; its labels and words are in the rules.
-      promql_expr_test: [
-        {
-          expr: `count(ALERTS{alertname="${name}",severity="${severity}",alertstate="firing"${labels ? `,window="${labels['window']}"` : ''}}) or vector(0)`,
-          eval_time: proof.at,
-          exp_samples: [{ labels: '{}', value: fires ? 1 : 0 }],
-        },
-      ],
-    }));
-  });
-  return stringify({ rule_files: [rules], evaluation_interval: '1m', tests });
+/**
+ * The tests of promtool: every alert fires with one set of series and does not with the other.
+ * @param rules path of the rules
+ * @returns those of objectives, whose windows are days, evaluate rarely: each looks at all of them
+ */
+export function renderRuleTests(rules: string): Readonly<Record<'objectives' | 'causes', string>> {
+  const fileOf = (alerts: readonly Alert[], evaluation_interval: string) =>
+    stringify({
+      rule_files: [rules],
+      // What is recorded is five minutes old at most when an alert looks at it.
+      group_eval_order: ['streamgate-recorded', 'streamgate-objectives'],
+      evaluation_interval,
+      tests: alerts.flatMap(testsOf),
+    });
+  return {
+    objectives: fileOf(sloAlerts, '30m'),
+    causes: fileOf([...causeAlerts, ...foreignAlerts], '1m'),
+  };
+}
+
+function testsOf({ name, severity, labels, proof }: Alert) {
+  const window = labels?.['window'];
+  const matchers = [`alertname="${name}"`, `severity="${severity}"`, 'alertstate="firing"'];
+  if (window !== undefined) matchers.push(`window="${window}"`);
+  return [true, false].map((fires) => ({
+    name: `${name} ${window ?? ''} ${fires ? 'fires' : 'does not fire'}`,
+    interval: '1m',
+    input_series: fires ? proof.fires : proof.silent,
+    // That it fires at all is looked at; its labels and words are in the rules.
+    promql_expr_test: [
+      {
+        expr: `count(ALERTS{${matchers.join(',')}}) or vector(0)`,
+        eval_time: proof.at,
+        exp_samples: [{ labels: '{}', value: fires ? 1 : 0 }],
+      },
+    ],
+  }));
 }
 
 /** A page of `docs/runbooks/`. */
