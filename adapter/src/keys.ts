@@ -19,7 +19,7 @@ import { crc32 } from 'node:zlib';
  * - `s:<node>`: set of the sessions (names) that the node owns
  * - `p:<session>`: hash, the record of a session: owner `o`, id `s`, data `d`, since when it is absent
  *   `x`, claimed by `y`, earlier stations `c`, their number `k`, where the present one begins `f`, and
- *   up to where its node's mailbox is carried out in it `q`,
+ *   when it was lost last before its station `w`, since when it is there `b`, up to where its node's mailbox is carried out in it `q`,
  *   for each room `:<room>` since when it is in there (empty: since the beginning).
  *   Places in mailboxes are entries of all shards, with commas between
  *

@@ -54,6 +54,9 @@ while index <= last do
       for field in pairs(left) do redis.call('HDEL', record, field) end
       redis.call('HSET', record, 's', sid, 'd', data, 'q', position)
       redis.call('HDEL', record, 'x')
+      if redis.call('HEXISTS', record, 'w') == 1 then
+        redis.call('HSETNX', record, 'b', string.format('%.0f', now_ms()))
+      end
       enter(record, index + 4, count, since(record, position))
       redis.call('SADD', base .. 's:' .. me, name)
     end
@@ -137,12 +140,18 @@ end
 const SETTLING = `
 local function settle(name, there, here, proof, lease, left, first, prefix)
   local record = base .. 'p:' .. name
-  local owner, chain, number, from, absent, done = unpack(redis.call('HMGET', record, 'o', 'c', 'k', 'f', 'x', 'q'))
+  local owner, chain, number, from, absent, done, before, began =
+    unpack(redis.call('HMGET', record, 'o', 'c', 'k', 'f', 'x', 'q', 'w', 'b'))
   chain = chain or ''
   local now = now_ms()
   local ends = tonumber(redis.call('ZSCORE', NODES, owner) or 0)
   -- Lost when it was said to be; or not noticed yet, or with its node: that lived when it renewed.
   local seen = tonumber(absent) or ends - lease
+  -- A stay that was shorter than it takes to prove anything proves nothing of what came before it.
+  local proven = seen
+  if before and not (began and seen - lease - proof >= tonumber(began)) then
+    proven = math.min(seen, tonumber(before))
+  end
   local kept = {}
   for index = first, #ARGV do kept[ARGV[index]] = true end
   local rooms = {}
@@ -164,7 +173,8 @@ local function settle(name, there, here, proof, lease, left, first, prefix)
   end
   redis.call('HDEL', record, 'y')
   -- It is absent until it has arrived.
-  redis.call('HSET', record, 'x', string.format('%.0f', seen), 'q', here)
+  redis.call('HSET', record, 'x', string.format('%.0f', seen), 'w', string.format('%.0f', proven), 'q', here)
+  redis.call('HDEL', record, 'b')
   if owner ~= me then
     redis.call('SREM', base .. 's:' .. owner, name)
     redis.call('SADD', base .. 's:' .. me, name)
@@ -172,7 +182,7 @@ local function settle(name, there, here, proof, lease, left, first, prefix)
       'c', chain .. owner .. ' ' .. from .. ' ' .. there .. ' ')
   end
   if left == '1' then redis.call('HSET', record, 'c', '', 'f', here) end
-  return { owner, chain, number, from, done or from, rooms, string.format('%.0f', seen - lease - proof), string.format('%.0f', now) }
+  return { owner, chain, number, from, done or from, rooms, string.format('%.0f', proven - lease - proof), string.format('%.0f', now) }
 end
 `;
 
