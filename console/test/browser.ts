@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { expect } from 'vitest';
+import { afterAll, afterEach, expect } from 'vitest';
+import { startNode, type TestNode } from '../../gateway/test/node.ts';
 
 /** Screenshots of the last run, for people. */
 const pictures = fileURLToPath(new URL('../../.cache/console', import.meta.url));
@@ -57,6 +58,19 @@ export class TestBrowser {
   stop(): Promise<void> {
     return this.browser.close();
   }
+}
+
+/** A browser, whose pages end with each test, and a node; both end with the file that calls it. */
+export async function startConsole(
+  environment: Record<string, string>,
+): Promise<{ browser: TestBrowser; node: TestNode }> {
+  const [browser, node] = await Promise.all([TestBrowser.start(), startNode(environment)]);
+  afterEach(() => browser.clear());
+  afterAll(async () => {
+    await browser.stop();
+    await node.stop();
+  });
+  return { browser, node };
 }
 
 /** Connects as somebody, where the node makes tokens. */

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { portOf, Proxy } from '../../gateway/test/proxy.ts';
-import { startNode, type TestNode } from '../../gateway/test/node.ts';
+import { startNode } from '../../gateway/test/node.ts';
 import { faultsOf } from './accessibility.ts';
-import { connectAs, picture, status, TestBrowser } from './browser.ts';
+import { connectAs, picture, startConsole, status } from './browser.ts';
 
 const HOSTILE = `<img src=x onerror="alert(1)"><script>alert(2)</script>`;
 const folder = mkdtempSync(join(tmpdir(), 'streamgate-console-'));
@@ -17,17 +17,9 @@ const DEVELOPMENT = {
   STREAMGATE_OFFLINE_SECONDS: '1',
 };
 
-let browser: TestBrowser;
-let node: TestNode;
-beforeAll(async () => {
-  [browser, node] = await Promise.all([TestBrowser.start(), startNode(DEVELOPMENT)]);
-});
-afterEach(() => browser.clear());
-afterAll(async () => {
-  await browser?.stop();
-  await node?.stop();
-  rmSync(folder, { recursive: true });
-});
+// Hooks end in the reverse of their order: the node before its data.
+afterAll(() => rmSync(folder, { recursive: true }));
+const { browser, node } = await startConsole(DEVELOPMENT);
 
 async function chatAs(user: string, url = node.url, options = {}): Promise<Page> {
   const page = await browser.open(url, options);

@@ -1,25 +1,16 @@
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { startNode, type TestNode } from '../../gateway/test/node.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startNode } from '../../gateway/test/node.ts';
 import { Proxy } from '../../gateway/test/proxy.ts';
 import { Several } from '../../gateway/test/nodes/several.ts';
 import { tokenOf } from '../../gateway/test/tokens.ts';
 import { faultsOf } from './accessibility.ts';
-import { arrived, connectAs, fact, join, picture, status, TestBrowser } from './browser.ts';
+import { arrived, connectAs, fact, join, picture, startConsole, status } from './browser.ts';
 
 const DEVELOPMENT = { STREAMGATE_MODE: 'development' };
 const HOSTILE = `<img src=x onerror="alert(1)"><script>alert(2)</script>{{7*7}}\${8*8}`;
 
-let browser: TestBrowser;
-let node: TestNode;
-beforeAll(async () => {
-  [browser, node] = await Promise.all([TestBrowser.start(), startNode(DEVELOPMENT)]);
-});
-afterEach(() => browser.clear());
-afterAll(async () => {
-  await browser?.stop();
-  await node?.stop();
-});
+const { browser, node } = await startConsole(DEVELOPMENT);
 
 const send = (page: Page) => page.getByRole('button', { name: 'Send', exact: true }).click();
 const form = (page: Page) => page.getByRole('region', { name: 'Send an event' });
