@@ -14,6 +14,8 @@ const DEVELOPMENT = {
   STREAMGATE_MODE: 'development',
   STREAMGATE_DATA_DIR: folder,
   STREAMGATE_CHAT_MESSAGES_BURST: '40',
+  // So that 60 messages are too many on a machine that takes seconds to type them, too.
+  STREAMGATE_CHAT_MESSAGES_PER_SECOND: '2',
   STREAMGATE_OFFLINE_SECONDS: '1',
 };
 
