@@ -1,16 +1,5 @@
+import { type Extent, type Sample, inWords } from '../../gateway/bench/measure.ts';
 import { type Candidate, candidates } from './cluster.ts';
-
-/** What a scenario needs to know of the run. */
-export interface Run {
-  /** Measurements of each candidate; medians count. */
-  rounds: number;
-  /** 1, or less for a smoke run: sizes are multiplied by it. */
-  scale: number;
-  progress(line: string): void;
-}
-
-/** Numbers by name, of one measurement. */
-export type Sample = Record<string, number>;
 
 /** What was measured, by candidate and round. */
 export type Samples = Record<Candidate, Sample[]>;
@@ -27,7 +16,7 @@ export async function both<T>(
  * does touches both alike. A first round is not counted: then both are compiled.
  */
 export async function interleave(
-  run: Run,
+  run: Extent,
   title: string,
   measure: (kind: Candidate) => Promise<Sample>,
 ): Promise<Samples> {
@@ -37,23 +26,11 @@ export async function interleave(
     for (const kind of round % 2 === 1 ? candidates : candidates.toReversed()) {
       const sample = await measure(kind);
       samples[kind].push(sample);
-      run.progress(`${title}, round ${round} of ${run.rounds}, ${kind}: ${text(sample)}`);
+      run.progress(`${title}, round ${round} of ${run.rounds}, ${kind}: ${inWords(sample)}`);
     }
   return samples;
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
-}
-
-function text(sample: Sample): string {
-  return Object.entries(sample)
-    .map(([name, value]) => `${name} ${value.toFixed(2)}`)
-    .join(', ');
 }

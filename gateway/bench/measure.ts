@@ -1,13 +1,17 @@
 import type { Load } from './load/driver.js';
 
-/** What a scenario needs to know of the run. */
-export interface Run {
-  load: Load;
+/** How much is measured. */
+export interface Extent {
   /** Measurements of each candidate; the median counts. */
   rounds: number;
   /** 1, or less for a smoke run: sizes are multiplied by it. */
   scale: number;
   progress(line: string): void;
+}
+
+/** What a scenario needs to know of the run. */
+export interface Run extends Extent {
+  load: Load;
 }
 
 /** Numbers by name, of one measurement. */
@@ -49,7 +53,7 @@ export function ratio({ better, stock, ours, paired }: Row): number | undefined 
  * @returns for each candidate the median of each number
  */
 export async function interleave<C extends string>(
-  run: Pick<Run, 'rounds' | 'progress'>,
+  run: Pick<Extent, 'rounds' | 'progress'>,
   title: string,
   measurements: Record<C, () => Promise<Sample>>,
 ): Promise<Record<C, Sample>> {
@@ -61,7 +65,7 @@ export async function interleave<C extends string>(
 
 /** As `interleave`, each round beginning with the next candidate. @returns the sample of each round */
 export async function inTurn<C extends string>(
-  run: Pick<Run, 'rounds' | 'progress'>,
+  run: Pick<Extent, 'rounds' | 'progress'>,
   title: string,
   measurements: Record<C, () => Promise<Sample>>,
 ): Promise<Record<C, Sample[]>> {
@@ -71,7 +75,7 @@ export async function inTurn<C extends string>(
     for (const candidate of candidates) {
       const sample = await measurements[candidate]();
       samples[candidate]!.push(sample);
-      run.progress(`${title}, round ${round} of ${run.rounds}, ${candidate}: ${text(sample)}`);
+      run.progress(`${title}, round ${round} of ${run.rounds}, ${candidate}: ${inWords(sample)}`);
     }
     candidates.push(candidates.shift()!);
   }
@@ -108,7 +112,7 @@ function medians(samples: Sample[]): Sample {
   );
 }
 
-function text(sample: Sample): string {
+export function inWords(sample: Sample): string {
   return Object.entries(sample)
     .map(([name, value]) => `${name} ${value.toFixed(2)}`)
     .join(', ');

@@ -1,5 +1,6 @@
 import { type Candidate, BenchSession, Cluster, heardBy, openAll } from '../cluster.ts';
-import { type Run, both, interleave, sum } from '../measure.ts';
+import type { Extent } from '../../../gateway/bench/measure.ts';
+import { both, interleave, sum } from '../measure.ts';
 import { type Row, row } from '../report.ts';
 
 interface Pace {
@@ -16,7 +17,7 @@ const SESSIONS = 1000;
  * One room of a thousand sessions on two nodes; one node publishes. What the writing itself costs, which
  * no adapter can do without, is measured in the same rounds.
  */
-export async function fanOut(run: Run): Promise<Row[]> {
+export async function fanOut(run: Extent): Promise<Row[]> {
   const sessions = Math.ceil(SESSIONS * run.scale);
   const clusters = await both(async (kind) => {
     const cluster = await Cluster.start(kind, 2);

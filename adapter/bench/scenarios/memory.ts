@@ -1,5 +1,5 @@
 import { type Candidate, BenchSession, Cluster, openAll } from '../cluster.ts';
-import type { Run } from '../measure.ts';
+import type { Extent } from '../../../gateway/bench/measure.ts';
 import type { Register } from '../node.ts';
 import type { BenchNode } from '../process.ts';
 import { type Row, row } from '../report.ts';
@@ -12,7 +12,7 @@ const MORE_ROOMS = 4;
  * What Redis holds for sessions and for rooms; stock keeps neither there, and so nothing to recover. These
  * sessions have no connections (see `register` in `node.ts`), those whose heap is measured do.
  */
-export async function memory(run: Run): Promise<Row[]> {
+export async function memory(run: Extent): Promise<Row[]> {
   const count = 2 * Math.ceil((SESSIONS * run.scale) / 2);
   const measured = {
     streams: [await measure('streams', count)],

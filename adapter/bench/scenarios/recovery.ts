@@ -1,5 +1,6 @@
 import { BenchSession, Cluster, eachHeardBy, heardBy, openAll } from '../cluster.ts';
-import { type Run, both, interleave, sum } from '../measure.ts';
+import type { Extent } from '../../../gateway/bench/measure.ts';
+import { both, interleave, sum } from '../measure.ts';
 import { type Row, row } from '../report.ts';
 
 /** Stock keeps 10,000 entries, those included that welcome who connects. */
@@ -12,7 +13,7 @@ const APART = 10;
  * Sessions that come back to another node, thousands of events behind of which every 96th is theirs:
  * one after the other, and a thousand at once.
  */
-export async function recovery(run: Run): Promise<Row[]> {
+export async function recovery(run: Extent): Promise<Row[]> {
   const clusters = await both((kind) => Cluster.start(kind, 2));
   const together = Math.ceil(TOGETHER * run.scale);
   const alone = await interleave(run, 'one comes back', (kind) =>
@@ -36,12 +37,12 @@ export async function recovery(run: Run): Promise<Row[]> {
   ];
 }
 
-const behindOf = ({ scale }: Run, returning: number) => Math.ceil((ENTRIES - returning) * scale);
+const behindOf = ({ scale }: Extent, returning: number) => Math.ceil((ENTRIES - returning) * scale);
 
 let generation = 0;
 
 /** @returns for each session that came back, or for all when they come at once */
-async function comeBack(run: Run, cluster: Cluster, returning: number, atOnce: number) {
+async function comeBack(run: Extent, cluster: Cluster, returning: number, atOnce: number) {
   const [from, to] = [cluster.nodes[0]!, cluster.nodes[1]!];
   const room = `behind:${++generation}`;
   const sessions = Array.from({ length: returning }, () => new BenchSession([room], true));

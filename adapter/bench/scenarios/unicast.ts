@@ -1,5 +1,6 @@
 import { BenchSession, Cluster, eachHeardBy, heardBy, openAll } from '../cluster.ts';
-import { type Run, both, interleave, sum } from '../measure.ts';
+import type { Extent } from '../../../gateway/bench/measure.ts';
+import { both, interleave, sum } from '../measure.ts';
 import { type Row, row } from '../report.ts';
 
 const SESSIONS = 100;
@@ -12,7 +13,7 @@ const PER_SECOND = 4000;
 const CREDIT = 128;
 
 /** Events to one user each, over two nodes that both publish and both have sessions. */
-export async function unicast(run: Run): Promise<Row[]> {
+export async function unicast(run: Extent): Promise<Row[]> {
   const clusters = await both(async (kind) => ready(await Cluster.start(kind, 2)));
   const flood = await interleave(run, 'unicast over two nodes', (kind) =>
     write(run, clusters[kind], kind === 'streams' ? 20_000 : 60_000),
@@ -32,7 +33,7 @@ export async function unicast(run: Run): Promise<Row[]> {
 }
 
 /** The same with eight more nodes that have no sessions. */
-export async function tenNodes(run: Run): Promise<Row[]> {
+export async function tenNodes(run: Extent): Promise<Row[]> {
   const clusters = await both(async (kind) => ready(await Cluster.start(kind, 10)));
   const measured = await interleave(run, 'unicast over ten nodes', (kind) =>
     write(run, clusters[kind], kind === 'streams' ? 10_000 : 60_000),
@@ -64,7 +65,7 @@ async function ready(cluster: Cluster): Promise<Ready> {
  * As fast as it goes: until all have come.
  * @param full messages of each node: more where they go faster, so that both are measured for as long
  */
-async function write({ scale }: Run, { cluster, sessions, rooms }: Ready, full: number) {
+async function write({ scale }: Extent, { cluster, sessions, rooms }: Ready, full: number) {
   const count = Math.ceil(full * scale);
   const publishers = cluster.nodes.slice(0, 2);
   const messages = 2 * count;
@@ -91,7 +92,7 @@ async function write({ scale }: Run, { cluster, sessions, rooms }: Ready, full: 
 }
 
 /** At a rate that both can keep up with, both nodes together. */
-async function pace({ scale }: Run, { cluster, sessions, rooms }: Ready) {
+async function pace({ scale }: Extent, { cluster, sessions, rooms }: Ready) {
   const count = Math.ceil(PER_SECOND * scale);
   const micros: number[] = [];
   const { nodes } = await cluster.measure(async () => {
