@@ -65,11 +65,17 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
  */
 export function readTracingConfig(
   env: NodeJS.ProcessEnv = process.env,
-): { serviceName?: string } | undefined {
+): { serviceName?: string; share?: number } | undefined {
   const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT;
   const isOff = env.OTEL_SDK_DISABLED === 'true' || env.OTEL_TRACES_EXPORTER === 'none';
   if (!endpoint || isOff) return undefined;
-  return env.OTEL_SERVICE_NAME ? {} : { serviceName: 'streamgate' };
+  const share = Number(env.OTEL_TRACES_SAMPLER_ARG?.trim() || 1);
+  const isShare =
+    env.OTEL_TRACES_SAMPLER === 'parentbased_traceidratio' && share >= 0 && share <= 1;
+  return {
+    ...(!env.OTEL_SERVICE_NAME && { serviceName: 'streamgate' }),
+    ...(isShare && { share }),
+  };
 }
 
 /** What a program that only reaches the database has to be told: no key to check tokens with. */

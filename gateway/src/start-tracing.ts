@@ -10,8 +10,15 @@ const config = readTracingConfig();
 if (config) {
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
   // Metrics and logs have ways of their own: `/metrics` and standard output.
-  const sdk = new NodeSDK({ ...config, metricReaders: [], logRecordProcessors: [] });
+  const { share, ...options } = config;
+  const sdk = new NodeSDK({
+    ...options,
+    ...(share !== undefined && { sampler: tracing.sampler(share) }),
+    metricReaders: [],
+    logRecordProcessors: [],
+  });
   sdk.start();
   tracing.on = true;
+  tracing.share = share;
   tracing.shutdown = () => sdk.shutdown();
 }

@@ -12,7 +12,7 @@ export function rememberTrace(client: Client, auth: Record<string, unknown>): vo
 }
 
 /**
- * From an event of a client to its answer; undefined while nobody traces. It continues the trace of
+ * From an event of a client to its answer; undefined when no span is wanted. It continues the trace of
  * the payload's `traceparent`, or that of the handshake.
  * @param event a name that a document has
  */
@@ -23,6 +23,7 @@ export function eventSpan(
 ): Span | undefined {
   if (!tracing.on) return undefined;
   const parent = headerIn(payload) ?? handshakes.get(session.client);
+  if (!tracing.wants(parent)) return undefined;
   return tracing.begin(`process ${event}`, SpanKind.SERVER, parent, {
     'messaging.system': 'socket.io',
     'messaging.operation.name': 'handle',

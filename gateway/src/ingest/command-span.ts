@@ -13,14 +13,19 @@ const SYSTEMS: Partial<Record<Caller['door'], string>> = { stream: 'redis', kafk
  * (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/).
  */
 export class CommandSpan {
-  private readonly process: Span;
   private publish: Span | undefined;
 
-  constructor({ input, entry, writtenAt }: Item, { door }: Caller, consumer: Consumer | undefined) {
-    const destination = consumer?.stream ?? door;
+  /** Undefined when no span is wanted. */
+  static begin(
+    { input, entry, writtenAt }: Item,
+    { door }: Caller,
+    consumer: Consumer | undefined,
+  ): CommandSpan | undefined {
     const { traceparent, tracestate, action, id } = input;
     const parent = typeof traceparent === 'string' ? { traceparent, tracestate } : undefined;
-    this.process = tracing.begin(`process ${destination}`, SpanKind.CONSUMER, parent, {
+    if (!tracing.wants(parent)) return undefined;
+    const destination = consumer?.stream ?? door;
+    const span = tracing.begin(`process ${destination}`, SpanKind.CONSUMER, parent, {
       'messaging.system': SYSTEMS[door] ?? 'streamgate',
       'messaging.operation.name': 'execute',
       'messaging.operation.type': 'process',
@@ -33,7 +38,10 @@ export class CommandSpan {
         'streamgate.queue.seconds': (Date.now() - writtenAt) / 1000,
       }),
     });
+    return new CommandSpan(span);
   }
+
+  private constructor(private readonly process: Span) {}
 
   /** Begins to publish; what travels with the event, undefined when nobody records the trace. */
   published(): TraceHeader | undefined {

@@ -57,7 +57,7 @@ interface Act {
 }
 
 /** One for each command, while somebody traces. */
-type Spans = readonly CommandSpan[] | undefined;
+type Spans = readonly (CommandSpan | undefined)[] | undefined;
 
 /** Executes what services ask for, whichever door it came through. */
 export class Executor {
@@ -103,7 +103,7 @@ export class Executor {
   ): Promise<(Outcome | GatewayError)[]> {
     const began = performance.now();
     const spans: Spans = tracing.on
-      ? items.map((item) => new CommandSpan(item, caller, consumer))
+      ? items.map((item) => CommandSpan.begin(item, caller, consumer))
       : undefined;
     const plans = this.plan(items, caller, consumer, spans);
     try {
@@ -126,13 +126,13 @@ export class Executor {
         outcomes[index] instanceof GatewayError || !deeds[index]?.report;
       await this.parts.receipts?.write(items.filter(isUnwritten), outcomes.filter(isUnwritten));
       measured(items, caller.door, began);
-      spans?.forEach((span, index) => span.end(outcomes[index]!));
+      spans?.forEach((span, index) => span?.end(outcomes[index]!));
       return outcomes;
     } catch (thrown) {
       // It comes again.
       if (thrown instanceof OutOfTurn) throw thrown;
       const error = toGatewayError(thrown);
-      spans?.forEach((span) => span.end(error));
+      spans?.forEach((span) => span?.end(error));
       throw counted(error, caller.door);
     }
   }
@@ -183,7 +183,7 @@ export class Executor {
           return { step: 'expired', deed: { ...entry, acts: [] } };
         const once = onceOf(accepted);
         const inbox = keepsakeOf(accepted, () => tagOf(item, consumer), deadline);
-        const { traceparent, tracestate } = spans?.[index]!.published() ?? command;
+        const { traceparent, tracestate } = spans?.[index]?.published() ?? command;
         const origin = { door: caller.door, written: writtenAt, traceparent, tracestate };
         const acts = actsOf(accepted, inbox?.tag, origin, this.parts.config);
         const { relocation: hold } = accepted;

@@ -2,11 +2,14 @@ import {
   type Attributes,
   type Context,
   ROOT_CONTEXT,
+  SamplingDecision,
   type Span,
+  type SpanContext,
   SpanKind,
   SpanStatusCode,
   TraceFlags,
   context,
+  createContextKey,
   createTraceState,
   isSpanContextValid,
   trace,
@@ -22,6 +25,8 @@ export interface TraceHeader {
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const tracer = trace.getTracer('streamgate');
+/** That this trace is recorded, though it begins here; or that it is not. */
+const DRAWN = createContextKey('streamgate drawn');
 
 /**
  * Spans by hand: what is worth one is known here, and a hot path pays one look at `on` when nobody
@@ -30,15 +35,58 @@ const tracer = trace.getTracer('streamgate');
 export const tracing = {
   /** Whether spans go anywhere. */
   on: false,
+  /** Of traces that begin here, how many are recorded; undefined: the SDK decides when asked for a span. */
+  share: undefined as number | undefined,
   /** Sends what was recorded last. */
   shutdown: async (): Promise<void> => {},
+
+  /**
+   * Whether to begin a span: asked before anything is made for it, since of a hundred events 99 may
+   * not want any.
+   * @param parent as for `begin`
+   */
+  wants(parent?: TraceHeader): boolean {
+    if (!this.on) return false;
+    if (this.share === undefined) return true;
+    const sampled = parent && spanContextOf(parent)?.traceFlags;
+    if (sampled !== undefined) return isSampled(sampled);
+    const active = context.active();
+    const drawn = active.getValue(DRAWN);
+    if (drawn !== undefined) return drawn === true;
+    return Math.random() < this.share;
+  },
+
+  /**
+   * The SDK's sampler for a share: by the parent, and what begins here by lot; what `wants` has drawn
+   * is not drawn again.
+   */
+  sampler(share: number) {
+    return {
+      shouldSample(within: Context) {
+        const parent = trace.getSpanContext(within);
+        const yes =
+          parent && isSpanContextValid(parent)
+            ? isSampled(parent.traceFlags)
+            : within.getValue(DRAWN) === true || Math.random() < share;
+        return {
+          decision: yes ? SamplingDecision.RECORD_AND_SAMPLED : SamplingDecision.NOT_RECORD,
+        };
+      },
+      toString: () => `ParentOrShare{${share}}`,
+    };
+  },
+
+  /** Runs something that no span is wanted for, nor for what it does. */
+  without<T>(run: () => T): T {
+    return context.with(context.active().setValue(DRAWN, false), run);
+  },
 
   /**
    * Begins a span; `end` it.
    * @param parent what it continues; undefined: what is active, or a trace of its own
    */
   begin(name: string, kind: SpanKind, parent?: TraceHeader, attributes: Attributes = {}): Span {
-    return tracer.startSpan(name, { kind, attributes }, contextOf(parent));
+    return tracer.startSpan(name, { kind, attributes }, contextOf(parent).setValue(DRAWN, true));
   },
 
   /** Begins a span inside of another. */
@@ -56,7 +104,8 @@ export const tracing = {
 
   /** Runs something as part of a span: what it says, and what it has others do, belongs to it. */
   within<T>(span: Span, run: () => T): T {
-    return context.with(trace.setSpan(context.active(), span), run);
+    const inside = trace.setSpan(context.active(), span).setValue(DRAWN, span.isRecording());
+    return context.with(inside, run);
   },
 
   /** Ends a span that came to nothing; `code` is of the error catalogue. */
@@ -82,11 +131,9 @@ export const tracing = {
   },
 
   /** The trace of a header, when it is recorded: for exemplars. */
-  sampledId({ traceparent }: TraceHeader): string | undefined {
-    const [, traceId, , flags] = TRACEPARENT.exec(traceparent ?? '') ?? [];
-    return flags !== undefined && (Number.parseInt(flags, 16) & TraceFlags.SAMPLED) !== 0
-      ? traceId
-      : undefined;
+  sampledId(header: TraceHeader): string | undefined {
+    const spanContext = spanContextOf(header);
+    return spanContext && isSampled(spanContext.traceFlags) ? spanContext.traceId : undefined;
   },
 
   /** What a line of the log says of where it belongs. */
@@ -99,16 +146,24 @@ export const tracing = {
 
 /** A wrong header is ignored, as the standard wants. */
 function contextOf(header: TraceHeader | undefined): Context {
-  const [, traceId, spanId, flags] = TRACEPARENT.exec(header?.traceparent ?? '') ?? [];
-  if (traceId === undefined || spanId === undefined) return context.active();
+  const spanContext = header && spanContextOf(header);
+  return spanContext ? trace.setSpanContext(ROOT_CONTEXT, spanContext) : context.active();
+}
+
+function spanContextOf({ traceparent, tracestate }: TraceHeader): SpanContext | undefined {
+  if (traceparent === undefined) return undefined;
+  const [, traceId, spanId, flags] = TRACEPARENT.exec(traceparent) ?? [];
+  if (traceId === undefined || spanId === undefined) return undefined;
   const spanContext = {
     traceId,
     spanId,
     traceFlags: Number.parseInt(flags!, 16),
     isRemote: true,
-    ...(header!.tracestate !== undefined && { traceState: createTraceState(header!.tracestate) }),
+    ...(tracestate !== undefined && { traceState: createTraceState(tracestate) }),
   };
-  return isSpanContextValid(spanContext)
-    ? trace.setSpanContext(ROOT_CONTEXT, spanContext)
-    : context.active();
+  return isSpanContextValid(spanContext) ? spanContext : undefined;
+}
+
+function isSampled(flags: number): boolean {
+  return (flags & TraceFlags.SAMPLED) !== 0;
 }

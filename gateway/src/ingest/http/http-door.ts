@@ -77,14 +77,9 @@ function isCommand({ url = '' }: IncomingMessage): boolean {
 function traced(request: Request, response: Response, next: NextFunction): void {
   const { method, headers } = request;
   const { traceparent, tracestate } = headers as Record<string, string | undefined>;
-  const span = tracing.begin(
-    method,
-    SpanKind.SERVER,
-    { traceparent, tracestate },
-    {
-      'http.request.method': method,
-    },
-  );
+  const parent = { traceparent, tracestate };
+  if (!tracing.wants(parent)) return tracing.without(next);
+  const span = tracing.begin(method, SpanKind.SERVER, parent, { 'http.request.method': method });
   response.once('close', () => {
     const { path } = (request.route ?? {}) as { path?: string };
     const { statusCode } = response;
