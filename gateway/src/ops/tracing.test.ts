@@ -33,8 +33,8 @@ it('wants what its parent wants, and a share of what begins here or says nonsens
 });
 
 it('draws for spans that others begin', () => {
-  const { shouldSample } = tracing.sampler(0.1);
-  const wanted = yes(() => shouldSample(ROOT_CONTEXT).decision === 2);
+  const sampler = tracing.sampler(0.1);
+  const wanted = yes(() => sampler.shouldSample(ROOT_CONTEXT).decision === 2);
   expect(wanted).toBeGreaterThan(1600);
   expect(wanted).toBeLessThan(2400);
 });
