@@ -61,11 +61,5 @@ export const userTyping: Indicator = (session, room, _discussionId, isTyping) =>
     userId: wireId(session.principal.userId),
     isTyping,
   };
-  return {
-    namespace: session.namespace,
-    to: [room],
-    exceptSessions: [session.id],
-    event: 'user-typing',
-    args: [payload],
-  };
+  return { event: 'user-typing', args: [payload] };
 };

@@ -23,7 +23,7 @@ export type Indicator = (
   room: string,
   discussionId: string | undefined,
   isTyping: boolean,
-) => Publication;
+) => Pick<Publication, 'event' | 'args'>;
 
 /**
  * Who is typing, on this node; the others in the room are told of beginning and end. Whether a
@@ -50,7 +50,7 @@ export class Typing {
       this.typists.delete(typist);
       typist.endsAt = endsAt;
     } else {
-      const told = forward(this.backplane, this.indicator(session, room, discussionId, true));
+      const told = forward(this.backplane, this.toOthers(session, room, discussionId, true));
       typist = { session, room, discussionId, endsAt, told };
       mine.set(key, typist);
       this.bySession.set(session.id, mine);
@@ -65,7 +65,7 @@ export class Typing {
     const typist = this.bySession.get(session.id)?.get(keyOf(room, discussionId));
     if (!typist) return { scope: 'cluster' };
     this.forget(typist);
-    return forward(this.backplane, this.indicator(session, room, discussionId, false));
+    return forward(this.backplane, this.toOthers(session, room, discussionId, false));
   }
 
   /** The session left the room: it no longer types in it, in whatever discussion. */
@@ -83,6 +83,11 @@ export class Typing {
     this.timer = undefined;
   }
 
+  private toOthers(...typist: Parameters<Indicator>): Publication {
+    const [{ id, namespace }, room] = typist;
+    return { namespace, to: [room], exceptSessions: [id], ...this.indicator(...typist) };
+  }
+
   private sweep(): void {
     this.timer = undefined;
     const now = performance.now();
@@ -98,7 +103,7 @@ export class Typing {
   private end(typist: Typist): void {
     this.forget(typist);
     const { session, room, discussionId } = typist;
-    announce(this.backplane, this.indicator(session, room, discussionId, false));
+    announce(this.backplane, this.toOthers(session, room, discussionId, false));
   }
 
   private forget(typist: Typist): void {
@@ -128,11 +133,5 @@ const typingIndicator: Indicator = (session, room, discussionId, isTyping) => {
     username,
     isTyping,
   };
-  return {
-    namespace: session.namespace,
-    to: [room],
-    exceptSessions: [session.id],
-    event: 'typing_indicator',
-    args: [payload],
-  };
+  return { event: 'typing_indicator', args: [payload] };
 };
