@@ -1,19 +1,32 @@
 import { sql, type Transaction } from 'kysely';
 import { MEMBERS_MAX, type UserStatus } from '@streamgate/protocol/chat';
-import type { MembershipOutcome } from './chat-store.js';
+import type { ConversationKind, MembershipOutcome } from './chat-store.js';
 import type { Db, Tables } from './tables.js';
 
 /** The groups that contacts are looked for in are read up to this many times the limit. */
 const SPREAD = 10;
 
-/** Nobody comes, goes or writes meanwhile. */
-function lockConversation(trx: Transaction<Tables>, conversationId: number) {
-  return trx
-    .selectFrom('conversations')
-    .select(['kind', 'last_seq'])
-    .where('id', '=', conversationId)
-    .forNoKeyUpdate()
-    .executeTakeFirst();
+/**
+ * Changes who is in a conversation; nobody comes, goes or writes meanwhile.
+ * @returns `missing` where there is none, else what `change` returns
+ */
+function changeMembers(
+  db: Db,
+  conversationId: number,
+  change: (
+    trx: Transaction<Tables>,
+    conversation: { kind: ConversationKind; last_seq: number },
+  ) => Promise<MembershipOutcome>,
+): Promise<MembershipOutcome> {
+  return db.transaction().execute(async (trx) => {
+    const conversation = await trx
+      .selectFrom('conversations')
+      .select(['kind', 'last_seq'])
+      .where('id', '=', conversationId)
+      .forNoKeyUpdate()
+      .executeTakeFirst();
+    return conversation ? change(trx, conversation) : 'missing';
+  });
 }
 
 export function addMember(
@@ -21,9 +34,7 @@ export function addMember(
   conversationId: number,
   userId: string,
 ): Promise<MembershipOutcome> {
-  return db.transaction().execute(async (trx) => {
-    const conversation = await lockConversation(trx, conversationId);
-    if (!conversation) return 'missing';
+  return changeMembers(db, conversationId, async (trx, { kind, last_seq }) => {
     const members = await trx
       .selectFrom('members')
       .select(({ fn }) => [
@@ -33,9 +44,8 @@ export function addMember(
       .where('conversation_id', '=', conversationId)
       .executeTakeFirstOrThrow();
     if (members.there) return 'unchanged';
-    if (conversation.kind === 'direct') return 'direct';
+    if (kind === 'direct') return 'direct';
     if (members.count >= MEMBERS_MAX) return 'full';
-    const { last_seq } = conversation;
     await trx
       .insertInto('members')
       .values({
@@ -55,10 +65,8 @@ export function removeMember(
   conversationId: number,
   userId: string,
 ): Promise<MembershipOutcome> {
-  return db.transaction().execute(async (trx) => {
-    const conversation = await lockConversation(trx, conversationId);
-    if (!conversation) return 'missing';
-    if (conversation.kind === 'direct') return 'direct';
+  return changeMembers(db, conversationId, async (trx, { kind }) => {
+    if (kind === 'direct') return 'direct';
     const removed = await trx
       .deleteFrom('members')
       .where('conversation_id', '=', conversationId)
