@@ -86,6 +86,15 @@ test('ends with 1 and one line when Redis is not there', async () => {
   expect(stderr).toMatch(/^connect ECONNREFUSED 127\.0\.0\.1:1\n$/);
 });
 
+test('ends without a word when nobody reads on', async () => {
+  await bury(['to', 'user:1']);
+  await bury(['to', 'user:2']);
+  const pipe = `"$0" "$@" | true`;
+  const args = [program, 'dead', 'list', '--json', '--redis', server.url];
+  const { stderr } = await promisify(execFile)('sh', ['-c', pipe, process.execPath, ...args]);
+  expect(stderr).toBe('');
+});
+
 test('emit writes what the options say', async () => {
   await streamgate(
     'emit',

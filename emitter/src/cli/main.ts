@@ -30,6 +30,12 @@ Exit status: 0 done, 1 refused or failed, 2 the command line makes no sense.`;
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 const complain = (line: string) => void process.stderr.write(`${line}\n`);
 
+/** Whoever reads has closed the pipe (`| head`): there is nobody to go on for. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 function help(name: string | undefined): string {
   const command = COMMANDS[name ?? ''];
   if (command) return `streamgate ${command.usage}\n${command.help}\n${GLOBAL_HELP}`;
