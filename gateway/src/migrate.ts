@@ -29,11 +29,16 @@ async function run(args: string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const engine = createEngine(readDatabaseConfig());
+  const config = readDatabaseConfig();
+  const engine = createEngine(config);
   const steps = await engine.withMigrator((db) => (values.check ? pending(db) : migrate(db)));
   const done = values.check ? 'To be applied' : 'Applied';
   for (const { number, name } of steps) process.stdout.write(`${done}: ${number} ${name}\n`);
-  if (steps.length === 0) process.stdout.write('The schema is up to date.\n');
+  if (steps.length === 0) {
+    const where =
+      config.databaseUrl === undefined ? `in ${config.dataDir ?? 'memory'}` : 'of PostgreSQL';
+    process.stdout.write(`The schema ${where} is up to date.\n`);
+  }
   return values.check && steps.length > 0 ? 1 : 0;
 }
 

@@ -43,7 +43,7 @@ describe('the command that migrates', () => {
     expect(await migrate(['--check'], env)).toEqual([1, todo]);
     const both = await Promise.all([migrate([], env), migrate([], env)]);
     const done = names.map((name) => `Applied: ${name}\n`).join('');
-    const nothing = 'The schema is up to date.\n';
+    const nothing = 'The schema of PostgreSQL is up to date.\n';
     expect(both.toSorted()).toEqual(
       [
         [0, done],
@@ -108,6 +108,6 @@ test('a process that is killed leaves what it confirmed in its folder, and the f
     messages.map((_, index) => [index + 1, `message ${index + 1}`]),
   );
   await store.close();
-  expect(await migrate([], env)).toEqual([0, 'The schema is up to date.\n']);
+  expect(await migrate([], env)).toEqual([0, `The schema in ${dataDir} is up to date.\n`]);
   // Making the folder is seconds of work for a processor.
 }, 60_000);
