@@ -142,7 +142,7 @@ export const CHAT_CLIENT_REFERENCE: {
 export const CHAT_SERVER_REFERENCE: {
   readonly [E in ChatServerEventName]: EventReference<ChatServerPayload<E>>;
 } = {
-  connected: SERVER_REFERENCE.connected,
+  connected: { ...SERVER_REFERENCE.connected, origin: 'streamgate' },
   error: {
     ...SERVER_REFERENCE.error,
     origin: 2,

@@ -67,10 +67,11 @@ function renderIndex(): string {
     '- [Streams of Redis](streams.md): commands, receipts, dead letters, what services hear of clients',
     '- [Paths of the REST door](rest.md)',
     '- [Errors and closings](errors.md)',
+    '- Of the doors, written by hand: [patterns of Nest TCP](../tcp.md) (document 1’s `ws:emit:user`, `ws:emit:users`, `ws:emit:room`, `ws:broadcast`), [topics of Kafka](../kafka.md)',
     '',
     '## Events',
     '',
-    ...table(['event', 'namespace', 'direction', 'from', ''], rows),
+    ...table(['event', 'namespace', 'direction', 'from', 'meaning'], rows),
   ]);
 }
 
@@ -208,7 +209,7 @@ function codes(list: readonly ErrorCode[]): string {
 
 function fieldTable(fields: readonly Field[]): string[] {
   return table(
-    ['field', 'type', '', ''],
+    ['field', 'type', 'may be missing', 'limits'],
     fields.map(({ name, type, optional, notes }) => [
       name === '' ? '(itself)' : `\`${name}\``,
       type,
