@@ -80,6 +80,15 @@ export class Executor {
     }
   }
 
+  /** What a command needs to know beforehand; without it the command has failed, and counts so. */
+  async first<T>(question: Promise<T>, { door }: Caller): Promise<T> {
+    try {
+      return await question;
+    } catch (thrown) {
+      throw counted(toGatewayError(thrown), door);
+    }
+  }
+
   /**
    * Validates, authorises and acts, once for an `id`.
    * @throws GatewayError as `check`, and `idempotency_conflict`, `backplane_unavailable`

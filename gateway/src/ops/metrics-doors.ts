@@ -1,6 +1,26 @@
+import type { ErrorCode } from '@streamgate/protocol/errors';
 import { Count, Histogram, PairCount, Reading, Readings, SECONDS } from './metric-kinds.js';
 
 const DOORS = ['http', 'tcp', 'stream', 'kafka'] as const;
+
+/** Why commands go to a dead stream. */
+const DEAD: readonly ErrorCode[] = [
+  'invalid_payload',
+  'reserved_event',
+  'unknown_namespace',
+  'unknown_action',
+  'unknown_field',
+  'invalid_json',
+  'invalid_to',
+  'invalid_ttl',
+  'invalid_receipt',
+  'durable_needs_users',
+  'idempotency_conflict',
+  'payload_too_large',
+  'chat_disabled',
+  'gave_up',
+  'internal',
+];
 
 /** Of services: commands, streams, inboxes, Kafka. */
 export const doorsMetrics = {
@@ -76,6 +96,7 @@ export const doorsMetrics = {
     'streamgate_dead_letters_total',
     'Commands of the stream that could not be executed and went to the dead stream, by code',
     'code',
+    DEAD,
   ),
   deadLettersDropped: new Count(
     'streamgate_dead_letters_dropped_total',
@@ -93,6 +114,7 @@ export const doorsMetrics = {
     'streamgate_kafka_dead_total',
     'Kafka messages that could not be executed and went to <topic>.dead, by code',
     'code',
+    DEAD,
   ),
   eventsOut: new Count(
     'streamgate_events_out_total',

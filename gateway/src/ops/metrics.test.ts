@@ -68,6 +68,11 @@ it('tell doors apart', async () => {
   expect(samples?.get('streamgate_commands_total{door="kafka",outcome="unknown_field"}')).toBe(1);
 });
 
+it('have dead letters from the start, so that increase() sees the first', async () => {
+  const samples = (await scrape()).get('streamgate_dead_letters_total')?.samples;
+  expect(samples?.get('streamgate_dead_letters_total{code="invalid_json"}')).toBe(0);
+});
+
 it('count up and do not start anew at a scrape', async () => {
   metrics.swept.add('', 2);
   await scrape();

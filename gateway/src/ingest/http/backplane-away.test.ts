@@ -4,6 +4,7 @@ import { startRedis, type TestRedis } from '../../../test/redis.js';
 import { openDoor, type Door } from '../../../test/rest-door.js';
 import { tokenOf } from '../../../test/tokens.js';
 import { redisOptions } from '../../backplane/redis-options.js';
+import { metrics } from '../../ops/metrics.js';
 import { createStreamsBackplane } from '../../backplane/streams.js';
 
 let redis: TestRedis;
@@ -42,6 +43,8 @@ test('503 with the time to wait while Redis is away, and 200 again when it is ba
   ];
   for (const request of requests) expect((await ask(request)).status).toBe(200);
   await redis.kill();
+  const failed = () => metrics.commands.value('backplane_unavailable');
+  const before = failed();
   for (const request of requests) {
     const answer = await ask(request);
     expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
@@ -52,6 +55,8 @@ test('503 with the time to wait while Redis is away, and 200 again when it is ba
       retryable: true,
     });
   }
+  // Each of them is a command that failed, also one that fails before it is executed.
+  expect(failed() - before).toBe(requests.filter(([method]) => method === 'POST').length);
   await redis.restart();
   for (const request of requests)
     await expect.poll(async () => (await ask(request)).status, { timeout: 10_000 }).toBe(200);

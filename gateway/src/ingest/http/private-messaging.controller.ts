@@ -87,7 +87,7 @@ export class PrivateMessagingController {
       args: [message],
     });
     this.executor.check(emitTo(userIds), caller);
-    const online = await this.presence.areOnline('/', userIds);
+    const online = await this.executor.first(this.presence.areOnline('/', userIds), caller);
     const connected = userIds.filter((_, index) => online[index]);
     const notConnected = userIds.filter((_, index) => !online[index]);
     if (connected.length > 0) await this.executor.execute(emitTo(connected), caller);
