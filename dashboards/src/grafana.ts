@@ -60,7 +60,7 @@ export function dashboardOf({ uid, title, description, rows }: Board): Dashboard
       ),
     ])
     .annotations([
-      marked('Releases', `changes(${of('process_start_time_seconds')}[1m]) > 0`, 'blue'),
+      marked('Releases', `time() - ${of('process_start_time_seconds')} < 60`, 'blue'),
       marked('Drains', `max by (instance) (${of('streamgate_draining')}) == 1`, 'orange'),
     ]);
   for (const row of rows) {
