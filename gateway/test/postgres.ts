@@ -5,8 +5,8 @@ import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
-import { freePort } from './redis.js';
-import { tie } from './tied.js';
+import { freePort } from './redis.ts';
+import { tie } from './tied.ts';
 
 /** A real PostgreSQL of the test's own, on a free port of loopback, with its data in a folder. */
 export interface TestPostgres {
