@@ -1,6 +1,6 @@
 # Every target is a thin line over an npm script; packages are installed first where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster config test bench verify generate reference clean
+.PHONY: help run cluster observe config test bench verify generate reference clean
 
 packages := node_modules/.package-lock.json
 
@@ -12,6 +12,9 @@ run: $(packages) ## start one gateway in development mode; Ctrl-C stops it
 
 cluster: $(packages) ## start a Redis and three gateway nodes on it; Ctrl-C stops them
 	@npm run --silent cluster
+
+observe: $(packages) ## start three nodes under load, Prometheus, and Grafana if it is there; Ctrl-C stops them
+	@npm run --silent observe
 
 config: $(packages) ## print the configuration that `make run` would use, secrets masked
 	@npm run --silent config

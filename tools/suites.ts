@@ -31,8 +31,12 @@ export const suites: Suite[] = [
     serial: true,
     needs: ['redis-server', 'chromium'],
   },
-  { name: 'tools', include: ['tools/**/*.test.ts'], needs: ['curl'] },
-  { name: 'dashboards', include: ['dashboards/test/**/*.test.ts'], needs: ['promtool'] },
+  { name: 'tools', include: ['tools/*.test.ts'], needs: ['curl'] },
+  {
+    name: 'dashboards',
+    include: ['dashboards/test/**/*.test.ts', 'tools/observe/*.test.ts'],
+    needs: ['promtool', 'prometheus', 'redis-server', 'postgres'],
+  },
   {
     name: 'contract',
     include: ['gateway/test/contract/**/*.test.ts'],
