@@ -5,7 +5,7 @@ import type { Client } from './socket-io-internals.js';
 /** What clients sent in their handshakes; kept only while somebody traces. */
 const handshakes = new WeakMap<Client, TraceHeader>();
 
-/** A client may say in its handshake which trace it is part of: `auth: {traceparent, tracestate?}`. */
+/** A client may say in its handshake which trace it is part of: `auth: {traceparent}`. */
 export function rememberTrace(client: Client, auth: Record<string, unknown>): void {
   const header = tracing.on ? headerIn(auth) : undefined;
   if (header) handshakes.set(client, header);
@@ -34,9 +34,9 @@ export function eventSpan(
   });
 }
 
+/** Without `tracestate`: it would go with each event to all nodes, and anybody may send it. */
 function headerIn(value: unknown): TraceHeader | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { traceparent, tracestate } = value as Record<string, unknown>;
-  if (typeof traceparent !== 'string') return undefined;
-  return { traceparent, ...(typeof tracestate === 'string' && { tracestate }) };
+  const { traceparent } = value as Record<string, unknown>;
+  return typeof traceparent === 'string' ? { traceparent } : undefined;
 }

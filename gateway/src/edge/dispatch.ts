@@ -32,11 +32,11 @@ export function dispatch(handlers: Handlers, session: SessionSocket, packet: Pac
     if (result instanceof Promise)
       result.then(
         (data) => answer(session, packet, handler, data, began, span),
-        (thrown: unknown) => refuse(handlers, session, packet, thrown, span),
+        (thrown: unknown) => fail(handlers, session, packet, thrown, began, span),
       );
     else answer(session, packet, handler, result, began, span);
   } catch (thrown) {
-    refuse(handlers, session, packet, thrown, span);
+    fail(handlers, session, packet, thrown, began, span);
   }
 }
 
@@ -63,6 +63,19 @@ function answer(
   span?.end();
 }
 
+function fail(
+  handlers: Handlers,
+  session: SessionSocket,
+  packet: Packet,
+  thrown: unknown,
+  began: number,
+  span: Span | undefined,
+): void {
+  metrics.eventSeconds.observe((performance.now() - began) / 1000, session.namespace);
+  if (span) tracing.fail(span, toGatewayError(thrown).code);
+  refuse(handlers, session, packet, thrown);
+}
+
 /**
  * Answers a refused event: the ack, and an `error` event with the same fields or what its event has
  * in place of it. A name that the client made up is not said back.
@@ -72,10 +85,8 @@ export function refuse(
   session: SessionSocket,
   packet: Packet,
   thrown: unknown,
-  span?: Span,
 ): void {
   const error = toGatewayError(thrown);
-  if (span) tracing.fail(span, error.code);
   const [name, payload] = eventOf(packet);
   const handler = handlers.get(name);
   metrics.eventErrors.add(error.code);

@@ -7,6 +7,7 @@ import { createMemoryBackplane } from '../backplane/memory.js';
 import type { Backplane } from '../backplane/backplane.js';
 import { readConfig } from '../config.js';
 import { metrics } from '../ops/metrics.js';
+import { tracing } from '../ops/tracing.js';
 import { Executor } from './execute.js';
 import { type Consumer, type Deed, type Ledger, MemoryLedger, type Verdict } from './ledger.js';
 
@@ -268,4 +269,28 @@ describe('who may', () => {
       code: 'invalid_receipt',
     });
   });
+});
+
+test('a trace context that is none harms no command, while somebody traces', async () => {
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  tracing.on = true;
+  try {
+    for (const tracestate of [42, {}, ['a'], 'x'.repeat(10_000)]) {
+      const hostile = emit({ traceparent, tracestate });
+      const outcomes = await executor.executeAll(
+        [{ input: emit({}) }, { input: hostile }],
+        TRUSTED,
+      );
+      expect(codes(outcomes)).toEqual(['done', 'done']);
+    }
+    for (const wrong of [42, {}, null]) {
+      const outcomes = await executor.executeAll(
+        [{ input: emit({ traceparent: wrong }) }],
+        TRUSTED,
+      );
+      expect(codes(outcomes)).toEqual(['done']);
+    }
+  } finally {
+    tracing.on = false;
+  }
 });

@@ -138,10 +138,10 @@ export class Executor {
       spans?.forEach((span, index) => span?.end(outcomes[index]!));
       return outcomes;
     } catch (thrown) {
-      // It comes again.
-      if (thrown instanceof OutOfTurn) throw thrown;
       const error = toGatewayError(thrown);
       spans?.forEach((span) => span?.end(error));
+      // It comes again.
+      if (thrown instanceof OutOfTurn) throw thrown;
       throw counted(error, caller.door);
     }
   }

@@ -54,7 +54,7 @@ export const edgeMetrics = {
   ),
   eventSeconds: new Histogram(
     'streamgate_event_seconds',
-    'From an event of a client to its answer',
+    'From an event of a client to its answer or refusal',
     SECONDS,
     'nsp',
     ['/'],

@@ -144,7 +144,10 @@ export const tracing = {
   },
 };
 
-/** A wrong header is ignored, as the standard wants. */
+/** Most characters of a `tracestate` (W3C, 3.3.1.1: at least so many have to be carried on). */
+const TRACESTATE_MAX = 512;
+
+/** A wrong header is ignored, as the standard wants, whatever it is: nobody has looked at it yet. */
 function contextOf(header: TraceHeader | undefined): Context {
   const spanContext = header && spanContextOf(header);
   return spanContext ? trace.setSpanContext(ROOT_CONTEXT, spanContext) : context.active();
@@ -154,12 +157,14 @@ function spanContextOf({ traceparent, tracestate }: TraceHeader): SpanContext | 
   if (traceparent === undefined) return undefined;
   const [, traceId, spanId, flags] = TRACEPARENT.exec(traceparent) ?? [];
   if (traceId === undefined || spanId === undefined) return undefined;
+  const state: unknown = tracestate;
+  const isState = typeof state === 'string' && state.length <= TRACESTATE_MAX;
   const spanContext = {
     traceId,
     spanId,
     traceFlags: Number.parseInt(flags!, 16),
     isRemote: true,
-    ...(tracestate !== undefined && { traceState: createTraceState(tracestate) }),
+    ...(isState && { traceState: createTraceState(state) }),
   };
   return isSpanContextValid(spanContext) ? spanContext : undefined;
 }

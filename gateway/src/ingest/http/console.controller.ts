@@ -37,6 +37,16 @@ export class ConsoleController {
   }
 }
 
+/** What proxies add, each some of these; one that adds nothing cannot be told from the page itself. */
+const PROXIED = [
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+];
+
 /**
  * Whether the page on this machine asks: the connection and the address in it are loopback (a name
  * that somebody points here is not), nothing was forwarded, and no other site's page sends it.
@@ -47,8 +57,7 @@ function isFromHere({ socket, headers }: Request): boolean {
   return (
     isLoopback(socket.remoteAddress ?? '') &&
     (name === 'localhost' || isLoopback(name)) &&
-    headers.forwarded === undefined &&
-    headers['x-forwarded-for'] === undefined &&
+    PROXIED.every((header) => headers[header] === undefined) &&
     (origin === undefined || origin === `http://${host}`)
   );
 }

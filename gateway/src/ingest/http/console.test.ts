@@ -80,6 +80,8 @@ describe('in development', () => {
     ['a name that points here', { host: 'evil.example.com' }],
     ['a proxy', { 'x-forwarded-for': '127.0.0.1' }],
     ['another proxy', { forwarded: 'for=127.0.0.1' }],
+    ['nginx that was told of the client', { 'x-real-ip': '127.0.0.1' }],
+    ['a proxy that names itself', { via: '1.1 proxy' }],
   ])('no token for %s', async (_, headers) => {
     expect((await askToken(door.url, { userId: 'alice' }, headers)).status).toBe(403);
     const { body } = await asked(door.url, '/console/settings', headers);
