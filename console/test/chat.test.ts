@@ -137,9 +137,11 @@ test('both survive a restart of the gateway, which has another key then', async 
     await message(bob, 'Before the restart').waitFor();
     await current.stop();
     await status(alice, 'Connection lost');
+    expect(await alice.locator('.members .mark.online').count()).toBe(0);
     current = await startNode({ ...env, STREAMGATE_JWT_SECRET: 'another-secret'.repeat(3) });
     proxy.targets = [portOf(current.url)];
     await Promise.all([status(alice, 'Connected'), status(bob, 'Connected')]);
+    await alice.locator('.members .mark.online').nth(1).waitFor();
     await say(bob, 'After the restart');
     await message(alice, 'After the restart').waitFor();
     expect(await message(alice, 'Before the restart').count()).toBe(1);

@@ -36,7 +36,7 @@ listen('/chat', 'user:status', ({ userId, status }: ChatServerPayload<'user:stat
 });
 
 state.subscribe((now) => {
-  if (now !== 'idle') return;
-  online.value = new Map();
-  statuses.value = new Map();
+  // Who comes and goes is not heard without a connection; members are read anew with the next.
+  if (now !== 'connected') online.value = new Map();
+  if (now === 'idle') statuses.value = new Map();
 });
