@@ -59,6 +59,13 @@ class Bench {
       this.served.hear({ seq, event: 'receive-message', payload: message(seq) });
   }
 
+  /** What happens before the store gives its nth answer. */
+  before(nth: number, happen: () => void): void {
+    this.gate = async () => {
+      if (this.reads === nth) happen();
+    };
+  }
+
   async join(session: FakeSession, since?: number): Promise<number> {
     this.sessions.push(session);
     return this.served.join(session as unknown as Attendee, since, async () => {
@@ -75,6 +82,10 @@ class FakeSession {
 
   constructor(readonly id: string) {}
 
+  isIn(): boolean {
+    return this.inRoom;
+  }
+
   async deliver(events: [string, unknown][]): Promise<boolean> {
     await Promise.resolve();
     if (!this.connected) return false;
@@ -84,6 +95,10 @@ class FakeSession {
 
   send(event: string, payload: unknown): void {
     this.got.push([event, payload]);
+  }
+
+  get events(): string[] {
+    return this.got.map(([event]) => event);
   }
 
   get seqs(): number[] {
@@ -208,9 +223,8 @@ describe('order', () => {
     expect(a.got).toEqual([]);
     bench.hear(1);
     bench.served.hear({ seq: 1, event: 'message-deleted', payload: 'y' });
-    const events = (session: FakeSession) => session.got.map(([event]) => event);
-    expect(events(a)).toEqual(['receive-message', 'message-updated', 'message-deleted']);
-    expect(events(b)).toEqual(['receive-message', 'message-deleted']);
+    expect(a.events).toEqual(['receive-message', 'message-updated', 'message-deleted']);
+    expect(b.events).toEqual(['receive-message', 'message-deleted']);
   });
 });
 
@@ -302,6 +316,93 @@ describe('joining', () => {
     bench.hear(1);
     expect(a.seqs).toEqual([1]);
     expect(bench.served.isJoining).toBe(false);
+  });
+
+  test('one that is taken out meanwhile hears nothing of later, and is told so', async () => {
+    const bench = new Bench();
+    bench.keep(1, 2, 3, 4, 5, 6);
+    const a = new FakeSession('a');
+    bench.before(3, () => {
+      a.inRoom = false;
+      bench.keep(7, 8, 9);
+      bench.hear(7, 8, 9);
+    });
+    await expect(bench.join(a, 0)).rejects.toMatchObject({ code: 'conversation_not_found' });
+    expect(a.seqs).toEqual([1, 2, 3]);
+    expect(bench.served.isJoining).toBe(false);
+  });
+
+  test('also when that was the last page', async () => {
+    const bench = new Bench();
+    bench.keep(1, 2, 3);
+    const a = new FakeSession('a');
+    const joined = bench.join(a, 0);
+    a.deliver = async (events) => {
+      a.got.push(...events);
+      a.inRoom = false;
+      return true;
+    };
+    await expect(joined).rejects.toMatchObject({ code: 'conversation_not_found' });
+    expect(a.seqs).toEqual([1]);
+  });
+
+  test('what becomes meanwhile of messages that it has is told behind them', async () => {
+    const bench = new Bench();
+    bench.keep(1, 2, 3, 4, 5, 6, 7, 8, 9);
+    const a = new FakeSession('a');
+    // The second page has been asked for.
+    bench.before(3, () => {
+      bench.served.hear({ seq: 1, event: 'message-deleted', payload: {} });
+      bench.served.hear({ seq: 6, event: 'message-updated', payload: {} });
+      bench.served.hear({ seq: 2, event: 'message-updated', payload: {}, exceptSession: 'a' });
+    });
+    await bench.join(a, 0);
+    expect(a.seqs).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(a.events.slice(0, 8)).toEqual([
+      ...Array(6).fill('receive-message'),
+      ...['message-deleted', 'message-updated'],
+    ]);
+    expect(a.got).toHaveLength(11);
+  });
+
+  test('the same before this node knows what the newest is', async () => {
+    const bench = new Bench();
+    bench.keep(1, 2);
+    const [a, b] = [new FakeSession('a'), new FakeSession('b')];
+    bench.before(1, () => {
+      bench.served.hear({ seq: 1, event: 'message-deleted', payload: {} });
+    });
+    await Promise.all([bench.join(a, 2), bench.join(b)]);
+    expect([a.events, b.events]).toEqual([['message-deleted'], ['message-deleted']]);
+  });
+
+  test('more than can be held is to be loaded again', async () => {
+    const bench = new Bench();
+    bench.keep(1, 2, 3, 4);
+    const a = new FakeSession('a');
+    bench.before(2, () => {
+      for (let each = 0; each <= 1000; each += 1)
+        bench.served.hear({ seq: 1, event: 'message-read', payload: {} });
+    });
+    await bench.join(a, 1);
+    expect(a.seqs).toEqual([2, 3, 4]);
+    expect(a.got).toHaveLength(4);
+    expect(a.reloads).toEqual([{ conversationId: 1, since: 1 }]);
+  });
+
+  test('one that has joined, asks again and fails is told to load what it was not told', async () => {
+    const bench = new Bench();
+    const a = new FakeSession('a');
+    await bench.join(a);
+    bench.hear(1);
+    bench.away = true;
+    bench.before(2, () => bench.hear(2));
+    await expect(bench.served.join(a as never, undefined, async () => {})).rejects.toMatchObject({
+      code: 'database_unavailable',
+    });
+    expect(a.reloads).toEqual([{ conversationId: 1, since: 1 }]);
+    bench.hear(3);
+    expect(a.seqs).toEqual([1, 3]);
   });
 
   test('one that ends meanwhile is waited for no longer', async () => {

@@ -1,4 +1,6 @@
 import type { Message } from '@streamgate/protocol/chat';
+import { GatewayError } from '@streamgate/protocol/errors';
+import { conversationRoom } from '@streamgate/protocol/rooms';
 import type { ChatNotice } from '../backplane/notices.js';
 import type { Attendee } from '../inbox/attendee.js';
 
@@ -7,11 +9,20 @@ const HOLD_MS = 50;
 /** How long the store is asked, and how often. */
 const GIVE_UP_MS = 5000;
 const RETRY_MS = 500;
-/** Messages that are held; of more the store is asked anyway. */
+/** Messages that are held; of more the store is asked anyway. Also what is held for one that joins. */
 const HELD_MAX = 1000;
+/** Characters of an event beside its content, about. */
+const ENVELOPE_CHARS = 250;
 
 /** What is told in a conversation: a message, or what became of one. */
 export type Telling = Omit<ChatNotice, 'kind' | 'conversationId'>;
+
+/** A session that is sent what it missed, and nothing live meanwhile. */
+interface Joining {
+  readonly since: number | undefined;
+  /** What became of messages meanwhile: what it was sent before does not say so. */
+  later: Telling[];
+}
 
 /** Where a served conversation reads, and whom it tells. */
 export interface Desk {
@@ -50,8 +61,9 @@ export class Served {
   private readonly held = new Map<number, Message>();
   /** What is told of a message waits until that was handed on. */
   private readonly waiting = new Map<number, Telling[]>();
-  /** Sessions that are sent what they missed, and nothing live meanwhile; by id. */
-  private readonly joining = new Set<string>();
+  /** By session id. */
+  private readonly joining = new Map<string, Joining>();
+  private readonly room: string;
   private reading: Promise<void> = Promise.resolve();
   private nextReading: Promise<void> | undefined;
   private unsure = false;
@@ -62,7 +74,9 @@ export class Served {
   constructor(
     private readonly conversationId: number,
     private readonly desk: Desk,
-  ) {}
+  ) {
+    this.room = conversationRoom(conversationId);
+  }
 
   get isJoining(): boolean {
     return this.joining.size > 0;
@@ -88,17 +102,25 @@ export class Served {
    * @param enter puts it into the room; after it this node hears what is said
    * @param since number of the last message that it has; undefined: it wants none of before
    * @returns number of the last message before what comes live
+   * @throws GatewayError `conversation_not_found` when it is taken out of the room meanwhile
    */
   async join(
     session: Attendee,
     since: number | undefined,
     enter: () => Promise<void>,
   ): Promise<number> {
-    this.joining.add(session.id);
+    const joining: Joining = { since, later: [] };
+    const [wasIn, before] = [session.isIn(this.room), this.last];
+    this.joining.set(session.id, joining);
     try {
       await enter();
       await this.catchUp();
-      return await this.bringIn(session, since);
+      return await this.bringIn(session, joining);
+    } catch (error) {
+      // It stays, and was told nothing live meanwhile.
+      const hasMissed = this.last !== before || joining.later.length > 0;
+      if (wasIn && hasMissed && session.isIn(this.room)) this.reload(session, since ?? before);
+      throw error;
     } finally {
       this.joining.delete(session.id);
     }
@@ -130,26 +152,39 @@ export class Served {
     return this.last !== undefined && this.heardOf > this.last;
   }
 
-  private async bringIn(session: Attendee, since: number | undefined): Promise<number> {
+  private async bringIn(session: Attendee, joining: Joining): Promise<number> {
+    const { since } = joining;
     let at = since === undefined ? this.last! : Math.min(since, this.last!);
     if (this.last! - at > this.desk.catchUpMax) {
-      session.send('reload-since', { conversationId: this.conversationId, since: at });
+      this.reload(session, at);
       at = this.last!;
     }
-    while (at < this.last! && session.connected) {
-      const { messages } = await this.desk.after(at, false);
-      // What this node has not handed on comes live.
-      const missed = messages.filter(({ seq }) => seq <= this.last!);
-      const sent = await this.sendAll(session, missed);
-      if (missed.length === 0 && sent) {
-        session.send('reload-since', { conversationId: this.conversationId, since: at });
-        at = this.last!;
-      }
-      at = missed.at(-1)?.seq ?? at;
+    while ((at < this.last! || joining.later.length > 0) && session.connected) {
+      if (at < this.last!) at = await this.sendPage(session, at);
+      const due = joining.later.filter(({ seq }) => seq <= at);
+      joining.later = joining.later.filter(({ seq }) => seq > at);
+      await this.sendAll(session, due);
     }
+    checkInside(session, this.room);
     // From here on it is told what the others are told: in the same turn as the last look.
     this.joining.delete(session.id);
     return at;
+  }
+
+  /** @returns number of the last message that it has now */
+  private async sendPage(session: Attendee, at: number): Promise<number> {
+    const { messages } = await this.desk.after(at, false);
+    // What this node has not handed on comes live.
+    const missed = messages.filter(({ seq }) => seq <= this.last!);
+    const events = missed.map((each) => ({ event: 'receive-message', payload: each }));
+    await this.sendAll(session, events);
+    if (missed.length > 0) return missed.at(-1)!.seq;
+    this.reload(session, at);
+    return this.last!;
+  }
+
+  private reload(session: Attendee, since = 0): void {
+    session.send('reload-since', { conversationId: this.conversationId, since });
   }
 
   private async read(): Promise<void> {
@@ -169,7 +204,7 @@ export class Served {
   private begin(seq: number): void {
     this.last ??= seq;
     for (const each of this.held.keys()) if (each <= seq) this.held.delete(each);
-    for (const each of this.waiting.keys()) if (each <= seq) this.waiting.delete(each);
+    for (const each of this.waiting.keys()) if (each <= seq) this.tellWaiting(each);
     this.release();
     this.waitForGap();
   }
@@ -194,14 +229,31 @@ export class Served {
     this.last = seq;
     this.held.delete(seq);
     this.tell({ seq, event: 'receive-message', payload: message });
+    this.tellWaiting(seq);
+  }
+
+  private tellWaiting(seq: number): void {
     for (const telling of this.waiting.get(seq) ?? []) this.tell(telling);
     this.waiting.delete(seq);
   }
 
-  private tell({ event, payload, exceptSession }: Telling): void {
-    const except = [...this.joining];
+  private tell(telling: Telling): void {
+    const { event, payload, exceptSession } = telling;
+    const except = [...this.joining.keys()];
+    if (event !== 'receive-message')
+      for (const [id, joining] of this.joining)
+        if (id !== exceptSession) this.keepFor(joining, telling);
     if (exceptSession !== undefined) except.push(exceptSession);
     this.desk.deliver(event, payload, except);
+  }
+
+  private keepFor(joining: Joining, telling: Telling): void {
+    if (joining.later.length < HELD_MAX) joining.later.push(telling);
+    else {
+      const since = joining.since ?? this.last!;
+      const payload = { conversationId: this.conversationId, since };
+      joining.later = [{ seq: 0, event: 'reload-since', payload }];
+    }
   }
 
   /** Asks the store for what is missing; tells sessions to reload when it cannot be had. */
@@ -234,24 +286,36 @@ export class Served {
   private giveUp(): void {
     this.desk.gap('given_up');
     const payload = { conversationId: this.conversationId, since: this.last! };
-    this.desk.deliver('reload-since', payload, [...this.joining]);
+    this.desk.deliver('reload-since', payload, [...this.joining.keys()]);
     this.last = this.heardOf;
     this.held.clear();
     this.waiting.clear();
   }
 
-  /** In pieces that a client which reads can take. @returns false when the session has ended */
-  private async sendAll(session: Attendee, messages: readonly Message[]): Promise<boolean> {
-    let chunk: [string, Message][] = [];
+  /** In pieces that a client which reads can take. */
+  private async sendAll(
+    session: Attendee,
+    events: readonly Pick<Telling, 'event' | 'payload'>[],
+  ): Promise<void> {
+    let chunk: [string, unknown][] = [];
     let chars = 0;
-    for (const message of messages) {
-      chunk.push(['receive-message', message]);
-      chars += message.content.length;
-      if (chars < this.desk.chunkChars) continue;
-      if (!(await session.deliver(chunk))) return false;
+    for (const [index, { event, payload }] of events.entries()) {
+      chunk.push([event, payload]);
+      chars += ENVELOPE_CHARS + contentOf(payload).length;
+      if (chars < this.desk.chunkChars && index < events.length - 1) continue;
+      checkInside(session, this.room);
+      if (!(await session.deliver(chunk))) return;
       chunk = [];
       chars = 0;
     }
-    return chunk.length === 0 || session.deliver(chunk);
   }
+}
+
+/** It may have been removed while it was sent what it missed: it hears nothing of later. */
+function checkInside(session: Attendee, room: string): void {
+  if (session.connected && !session.isIn(room)) throw new GatewayError('conversation_not_found');
+}
+
+function contentOf(payload: unknown): string {
+  return (payload as Partial<Message>).content ?? '';
 }
