@@ -77,9 +77,9 @@ export class Chat implements SessionWatcher {
       });
   }
 
-  ended(session: Session, rooms: readonly string[]): void {
+  ended(session: Session): void {
     this.typing.ended(session);
-    this.rooms.ended(session, rooms);
+    this.rooms.ended(session);
   }
 
   close(): void {

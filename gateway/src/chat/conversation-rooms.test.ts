@@ -30,6 +30,8 @@ let members: Set<string>;
 let sessions: FakeSession[];
 let joining: (() => void) | undefined;
 let away: boolean;
+/** Conversations whose members the store was asked for. */
+let asked: number[];
 let tellHealth: (health: BackplaneHealth) => void;
 let rooms: ConversationRooms;
 
@@ -67,12 +69,15 @@ function enter(id: string): FakeSession {
 }
 
 beforeEach(() => {
-  [members, sessions, joining, away] = [new Set(['a', 'b']), [], undefined, false];
+  [members, sessions, joining, away, asked] = [new Set(['a', 'b']), [], undefined, false, []];
   const backplane = fakeBackplane();
   const turns = new Turns(2);
   const store = {
     isMember: async (_: number, userId: string) => members.has(userId),
-    membersOf: async () => [...members],
+    membersOf: async (id: number) => {
+      asked.push(id);
+      return [...members];
+    },
     messages: async () => ({ messages: [], more: false }),
   };
   const delivery = new Delivery({ maxBufferedBytes: 1000 }, backplane, store, turns);
@@ -162,4 +167,17 @@ test('a removal that was not heard is found out when the backplane is back', asy
   await expect.poll(() => b.isIn(room)).toBe(false);
   expect(a.isIn(room)).toBe(true);
   expect(b.got).toEqual(['left-conversation']);
+});
+
+test('one that was removed and then ended is not kept', async () => {
+  const [a, b] = [enter('a1'), enter('b1')];
+  await join(a);
+  await join(b, 2);
+  await rooms.leaveAll(1, 'a');
+  rooms.ended(a as unknown as Attendee);
+  // Were it kept, it would be asked about.
+  a.rooms.add(room);
+  tellHealth({ up: true } as BackplaneHealth);
+  await expect.poll(() => asked).toContain(2);
+  expect(asked).toEqual([2]);
 });

@@ -26,8 +26,8 @@ export interface ConversationRoomsParts {
 /** Which sessions have joined which conversations: members only, from the join to the removal. */
 export class ConversationRooms {
   private readonly parts: ConversationRoomsParts;
-  /** Those of this node. */
-  private readonly sessions = new Map<number, Set<Session>>();
+  /** Those of this node that have joined any, until they end. */
+  private readonly sessions = new Set<Session>();
   /** Joins and leaves under way. */
   private readonly queues = new Map<Session, { last: Promise<unknown>; waiting: number }>();
   private readonly waitingMax: number;
@@ -85,11 +85,8 @@ export class ConversationRooms {
       throw new GatewayError('not_in_conversation');
   }
 
-  ended(session: Session, rooms: readonly string[]): void {
-    for (const room of rooms) {
-      const conversationId = conversationOf(room);
-      if (conversationId !== undefined) this.forget(session, conversationId);
-    }
+  ended(session: Session): void {
+    this.sessions.delete(session);
   }
 
   close(): void {
@@ -108,7 +105,7 @@ export class ConversationRooms {
       throw new GatewayError('too_many_rooms');
     return delivery.join(session, conversationId, since, async () => {
       await backplane.join(session, [room]);
-      this.remember(session, conversationId);
+      if (session.connected) this.sessions.add(session);
       // Removed since it was asked, it would not be told to leave.
       await this.checkMember(session, conversationId);
     });
@@ -145,7 +142,7 @@ export class ConversationRooms {
     clearTimeout(this.retry);
     const { store, turns } = this.parts;
     try {
-      for (const conversationId of this.sessions.keys()) {
+      for (const conversationId of new Set([...this.sessions].flatMap(joinedBy))) {
         const members = new Set(await turns.take(() => store.membersOf(conversationId)));
         await this.takeOutAll(conversationId, (userId) => members.has(userId));
       }
@@ -159,33 +156,16 @@ export class ConversationRooms {
     conversationId: number,
     isMember: (userId: string) => boolean,
   ): Promise<void> {
-    for (const session of this.sessions.get(conversationId) ?? []) {
-      if (isMember(session.principal.userId)) continue;
-      if (!session.isIn(conversationRoom(conversationId))) {
-        this.forget(session, conversationId);
-        continue;
-      }
+    const room = conversationRoom(conversationId);
+    for (const session of this.sessions) {
+      if (!session.isIn(room) || isMember(session.principal.userId)) continue;
       await this.takeOut(session, conversationId);
       session.send('left-conversation', { conversationId, success: true });
     }
   }
 
   private async takeOut(session: Session, conversationId: number): Promise<void> {
-    this.forget(session, conversationId);
     await this.parts.backplane.leave(session, [conversationRoom(conversationId)]);
-  }
-
-  private remember(session: Session, conversationId: number): void {
-    if (!session.connected) return;
-    const sessions = this.sessions.get(conversationId);
-    if (sessions) sessions.add(session);
-    else this.sessions.set(conversationId, new Set([session]));
-  }
-
-  private forget(session: Session, conversationId: number): void {
-    const sessions = this.sessions.get(conversationId);
-    sessions?.delete(session);
-    if (sessions?.size === 0) this.sessions.delete(conversationId);
   }
 }
 
