@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeGroup, openStore } from '../../../test/chat-store.js';
 import { type TestPostgres, startPostgres } from '../../../test/postgres.js';
 import type { ChatStore } from './chat-store.js';
@@ -17,6 +18,12 @@ afterAll(async () => {
   await Promise.all(nodes.map((node) => node.close()));
   await server.stop();
 });
+
+async function connect(): Promise<Client> {
+  const client = new Client({ connectionString: server.url });
+  await client.connect();
+  return client;
+}
 
 const node = (index: number) => nodes[index % nodes.length]!;
 
@@ -75,6 +82,34 @@ describe('several nodes', () => {
       expect(sent.map((one) => one?.message.seq)).toEqual([number, number, number, number]);
       expect(sent.filter((one) => one?.duplicate)).toHaveLength(3);
     }
+  });
+
+  test('keep nothing of a member whose removal came before it', async () => {
+    const conversationId = await makeGroup(node(0), ['ann', 'bob']);
+    const [holder, watcher] = [await connect(), await connect()];
+    const waiters = async (wanted: number) =>
+      vi.waitFor(async () => {
+        const { rowCount } = await watcher.query(
+          `select from pg_stat_activity where wait_event_type = 'Lock'`,
+        );
+        expect(rowCount).toBe(wanted);
+      });
+    await holder.query('begin');
+    await holder.query('select from streamgate.conversations where id = $1 for update', [
+      conversationId,
+    ]);
+    const removing = node(0).removeMember(conversationId, 'bob');
+    await waiters(1);
+    const by = (senderId: string) =>
+      node(1).send({ conversationId, senderId, type: 'text', content: 'and now?' });
+    const sending = Promise.all([by('bob'), by('ann')]);
+    await waiters(2);
+    await holder.query('commit');
+    expect(await removing).toBe('changed');
+    const [ofBob, ofAnn] = await sending;
+    expect(ofBob).toBeUndefined();
+    expect(ofAnn?.message.seq).toBe(1);
+    await Promise.all([holder.end(), watcher.end()]);
   });
 
   test('make one direct conversation of a pair', async () => {

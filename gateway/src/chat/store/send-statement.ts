@@ -11,6 +11,8 @@ import type { Db } from './tables.js';
  *   no gaps and are committed in order. All take the rows in one order: nobody waits in a circle.
  * - `judged`: those whose sender is a member, and as what they are known by their sender's own id.
  *   One that is known only since this statement began breaks the unique index instead.
+ *   Members are locked so that they are read as they are now: the statement sees what there was
+ *   when it began, and may have waited behind a removal.
  * - `counted`, `written`: the others get the next numbers in the order asked, and ids in that order.
  * - `noted`: what a member wrote itself is not unread to it.
  */
@@ -31,6 +33,7 @@ with asked as (
   left join streamgate.messages known on known.conversation_id = asked.conversation_id
     and known.sender_id = asked.sender_id
     and known.client_message_id = asked.client_message_id
+  for key share of members
 ), fresh as (
   select *, clock_timestamp() as at,
     row_number() over (partition by conversation_id order by place) as number
