@@ -16,6 +16,9 @@ import type { Db, Tables } from './tables.js';
 
 type ConversationRow = Selectable<Tables['conversations']>;
 
+/** The year 9999: of what is later than a JavaScript date can be, the database cannot be asked. */
+const NEWEST_MS = Date.UTC(9999, 11);
+
 const CONVERSATION_COLUMNS = [
   'conversations.id',
   'conversations.kind',
@@ -45,7 +48,8 @@ export async function createConversation(
   { kind, createdBy, members, title }: NewConversation,
 ): Promise<{ conversation: ConversationWithMembers; created: boolean }> {
   const userIds = [...new Set(members)];
-  const [low, high] = userIds.toSorted();
+  // As the database compares, by bytes: JavaScript has other ids of a pair be less.
+  const [low, high] = userIds.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   if (kind === 'direct' ? userIds.length !== 2 : userIds.length > MEMBERS_MAX)
     throw new GatewayError('invalid_payload');
   const pair = kind === 'direct' ? { direct_low: low, direct_high: high } : {};
@@ -227,7 +231,7 @@ function readCursor(cursor: string): { at: Date; id: number } {
   const [, at, id] = /^(\d{1,15})\.(\d{1,15})$/.exec(
     Buffer.from(cursor, 'base64url').toString(),
   ) ?? ['', '', ''];
-  if (at === '') throw new GatewayError('invalid_payload');
+  if (at === '' || Number(at) > NEWEST_MS) throw new GatewayError('invalid_payload');
   return { at: new Date(Number(at)), id: Number(id) };
 }
 
