@@ -20,6 +20,10 @@ describe('ids', () => {
     if (id) expect(ChatUserId.parse(wire)).toBe(id);
   });
 
+  test.each(['', 'a\0b', 'a\nb', 'a\ud800', 'é'.repeat(190), 1.5])('no user: %j', (id) =>
+    expect(ChatUserId.safeParse(id).success).toBe(false),
+  );
+
   test.each([[1], ['1']])('a conversation %j', (id) => expect(ChatId.parse(id)).toBe(1));
 
   test.each([0, -1, 1.5, '0', '01', '1e3', 'x', '9007199254740993', 2 ** 53, null, undefined, {}])(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { TEXT_MAX } from './client-events.js';
+import { isRoomName, userRoom } from './rooms.js';
 import { Timestamp } from './server-events.js';
 
 /** What chat speaks of on `/chat` and in `/v1/conversations`: ids, messages, conversations. */
@@ -30,8 +31,11 @@ export function wireId(id: string): WireId {
   return DIGITS.test(id) && Number.isSafeInteger(Number(id)) ? Number(id) : id;
 }
 
-/** A user id from a client, either way of writing it; text inside. */
-export const ChatUserId = z.union([z.string().min(1).max(190), z.int()]).transform(String);
+/** A user id from a client, either way of writing it; text inside. Only such as a token can have. */
+export const ChatUserId = z
+  .union([z.string().min(1).max(190), z.int()])
+  .transform(String)
+  .refine((id) => isRoomName(userRoom(id)), { error: 'not a user id' });
 
 /** The id of a conversation or a message, as a number or its digits; a number inside. */
 export const ChatId = z.union([
