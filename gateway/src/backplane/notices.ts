@@ -2,7 +2,12 @@
  * What nodes tell nodes. Nodes of neighbouring releases work side by side: a kind that is not known
  * is passed over, and fields are only added.
  */
-export type NoticeBody = DisconnectNotice | RevokedNotice | InboxNotice | ChatNotice;
+export type NoticeBody =
+  | DisconnectNotice
+  | RevokedNotice
+  | InboxNotice
+  | ChatNotice
+  | ChatMissedNotice;
 
 /** End all sessions of these users: a service said so. */
 export interface DisconnectNotice {
@@ -40,4 +45,12 @@ export interface ChatNotice {
   readonly payload: unknown;
   /** Has been answered already. */
   readonly exceptSession?: string;
+  /** The node that has handed it on already; the others were not told then. */
+  readonly heardBy?: string;
+}
+
+/** Something in these conversations was not told: the store is to be asked. Absent: in any. */
+export interface ChatMissedNotice {
+  readonly kind: 'chat-missed';
+  readonly conversationIds?: readonly number[] | undefined;
 }

@@ -7,7 +7,7 @@ import { log } from '../ops/log.js';
 import type { Presence } from '../presence/presence.js';
 import { Typing } from '../presence/typing.js';
 import { ConversationRooms } from './conversation-rooms.js';
-import { Delivery } from './delivery.js';
+import { CHAT, Delivery } from './delivery.js';
 import { ChatJoinsGateway, userTyping } from './joins.js';
 import { ChatMessagesGateway } from './messages.js';
 import { Push } from './push.js';
@@ -16,6 +16,7 @@ import { ChatReceiptsGateway } from './receipts.js';
 import { ChatStatusGateway, type StatusParts } from './status.js';
 import type { ChatStore } from './store/chat-store.js';
 import { Turns } from './turns.js';
+import { Untold } from './untold.js';
 
 /** What of the database's connections may be taken by those who connect and join. */
 const SHARE_OF_READS = 0.5;
@@ -37,6 +38,7 @@ export class Chat implements SessionWatcher {
   readonly gateways: readonly object[];
   private readonly turns: Turns;
   private readonly delivery: Delivery;
+  private readonly untold: Untold;
   private readonly typing: Typing;
   private readonly receipts: ChatReceiptsGateway;
   private readonly status: ChatStatusGateway;
@@ -46,11 +48,13 @@ export class Chat implements SessionWatcher {
     const rate = new Rate(config.chatMessagesPerSecond, config.chatMessagesBurst);
     const typingRate = new Rate(config.chatTypingPerSecond, TYPING_BURST);
     const turns = new Turns(Math.ceil(config.databasePool * SHARE_OF_READS));
-    const delivery = new Delivery(config, backplane, store, turns);
+    const untold = new Untold(CHAT, backplane);
+    const delivery = new Delivery(config, backplane, store, turns, untold);
     this.turns = turns;
+    this.untold = untold;
     this.delivery = delivery;
     this.typing = new Typing(backplane, userTyping);
-    this.rooms = new ConversationRooms({ ...parts, delivery, turns });
+    this.rooms = new ConversationRooms({ ...parts, delivery, turns, untold });
     this.receipts = new ChatReceiptsGateway({ ...parts, delivery });
     this.status = new ChatStatusGateway({ ...parts, rate });
     this.gateways = [
@@ -86,6 +90,7 @@ export class Chat implements SessionWatcher {
     this.typing.close();
     this.rooms.close();
     this.delivery.close();
+    this.untold.close();
   }
 
   private async greet(session: Session): Promise<void> {

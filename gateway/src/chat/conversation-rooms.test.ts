@@ -8,6 +8,7 @@ import type { Attendee } from '../inbox/attendee.js';
 import { ConversationRooms } from './conversation-rooms.js';
 import { Delivery } from './delivery.js';
 import { Turns } from './turns.js';
+import { Untold } from './untold.js';
 
 /** A session and its rooms, as the fakes below move it about. */
 class FakeSession {
@@ -80,13 +81,15 @@ beforeEach(() => {
     },
     messages: async () => ({ messages: [], more: false }),
   };
-  const delivery = new Delivery({ maxBufferedBytes: 1000 }, backplane, store, turns);
+  const untold = new Untold('/chat', backplane);
+  const delivery = new Delivery({ maxBufferedBytes: 1000 }, backplane, store, turns, untold);
   rooms = new ConversationRooms({
     config: { roomsPerSession: 2 },
     backplane,
     store,
     delivery,
     turns,
+    untold,
   });
 });
 

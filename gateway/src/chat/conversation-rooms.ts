@@ -9,6 +9,7 @@ import { metrics } from '../ops/metrics.js';
 import { CHAT, type Delivery } from './delivery.js';
 import type { ChatStore } from './store/chat-store.js';
 import type { Turns } from './turns.js';
+import type { Untold } from './untold.js';
 
 /** How often the store is asked again who the members are, when it is away. */
 const RETRY_MS = 1000;
@@ -21,6 +22,7 @@ export interface ConversationRoomsParts {
   readonly store: Pick<ChatStore, 'isMember' | 'membersOf'>;
   readonly delivery: Delivery;
   readonly turns: Turns;
+  readonly untold: Untold;
 }
 
 /** Which sessions have joined which conversations: members only, from the join to the removal. */
@@ -39,6 +41,9 @@ export class ConversationRooms {
     // A removal that was said meanwhile has not been heard here.
     parts.backplane.onHealthChange(({ up }) => {
       if (up) void this.checkMembers();
+    });
+    parts.backplane.onNotice((_namespace, _to, body) => {
+      if (body.kind === 'chat-missed') void this.checkMembers(body.conversationIds);
     });
   }
 
@@ -73,7 +78,7 @@ export class ConversationRooms {
       await backplane.relocate({ namespace: CHAT, action: 'leave', users: [userId], room });
     } catch (error) {
       if (!(error instanceof GatewayError && error.code === 'backplane_unavailable')) throw error;
-      // The others find out when it is back.
+      this.parts.untold.add(conversationId);
       metrics.notForwarded.add();
       await this.takeOutAll(conversationId, (member) => member !== userId);
     }
@@ -138,16 +143,18 @@ export class ConversationRooms {
   }
 
   /** Sessions of those who are members no more leave; asks again until the store has answered. */
-  private async checkMembers(): Promise<void> {
-    clearTimeout(this.retry);
+  private async checkMembers(
+    conversationIds: Iterable<number> = new Set([...this.sessions].flatMap(joinedBy)),
+  ): Promise<void> {
     const { store, turns } = this.parts;
     try {
-      for (const conversationId of new Set([...this.sessions].flatMap(joinedBy))) {
+      for (const conversationId of conversationIds) {
         const members = new Set(await turns.take(() => store.membersOf(conversationId)));
         await this.takeOutAll(conversationId, (userId) => members.has(userId));
       }
     } catch (error) {
       log.debug({ code: toGatewayError(error).code }, 'members cannot be read from the store');
+      clearTimeout(this.retry);
       this.retry = setTimeout(() => void this.checkMembers(), RETRY_MS).unref();
     }
   }

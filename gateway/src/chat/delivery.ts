@@ -11,6 +11,7 @@ import { metrics } from '../ops/metrics.js';
 import { Served, type Telling } from './served.js';
 import type { ChatStore } from './store/chat-store.js';
 import type { Turns } from './turns.js';
+import type { Untold } from './untold.js';
 import { messageOnWire } from './wire.js';
 
 export const CHAT = '/chat';
@@ -34,19 +35,21 @@ export class Delivery {
     private readonly backplane: Backplane,
     private readonly store: Pick<ChatStore, 'messages'>,
     private readonly turns: Turns,
+    private readonly untold: Untold,
   ) {
     // Who is sent what it missed must not look like one that does not read.
     this.chunkChars = config.maxBufferedBytes / 16;
     backplane.onNotice((_namespace, _to, body) => {
-      if (body.kind === 'chat') this.hear(body);
+      if (body.kind === 'chat' && body.heardBy !== backplane.nodeId) this.hear(body);
+      else if (body.kind === 'chat-missed') this.suspect(body.conversationIds);
     });
     backplane.onHealthChange(({ up }) => {
-      if (up) for (const served of this.served.values()) served.suspect();
+      if (up) this.suspect();
     });
     this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
-  /** To all who have joined; while the backplane is away to those of this node. */
+  /** To all who have joined; while the backplane is away to those of this node, and later to the others. */
   async tell(conversationId: number, telling: Telling): Promise<Delivered> {
     const body: ChatNotice = { kind: 'chat', conversationId, ...telling };
     try {
@@ -59,6 +62,11 @@ export class Delivery {
     } catch (error) {
       if (!(error instanceof GatewayError && error.code === 'backplane_unavailable')) throw error;
       this.hear(body);
+      const isKept = telling.event === 'receive-message';
+      this.untold.add(
+        conversationId,
+        isKept ? undefined : { ...body, heardBy: this.backplane.nodeId },
+      );
       metrics.notForwarded.add();
       return { scope: 'local' };
     }
@@ -99,6 +107,10 @@ export class Delivery {
 
   private hear(notice: ChatNotice): void {
     this.served.get(notice.conversationId)?.hear(notice);
+  }
+
+  private suspect(conversationIds: Iterable<number> = this.served.keys()): void {
+    for (const conversationId of conversationIds) this.served.get(conversationId)?.suspect();
   }
 
   private serve(conversationId: number): Served {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client as Database } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { layCable } from '../cable.js';
 import { ANN, BOB, CARL, say } from '../chat-people.js';
 import { type Answer, type Client, connect, eventually } from '../client.js';
 import { startNode, TestNode } from '../node.js';
@@ -185,6 +186,48 @@ describe.skipIf(!BACKPLANES.includes('mailbox'))('chat on two nodes and PostgreS
       );
       expect(received(client)).toEqual(history);
     }
+  });
+
+  test('one node loses Redis for a while: the others hear what it kept, and whom it removed', async () => {
+    const cable = await layCable(Number(new URL(several.redis.url).port));
+    const lonely = await startNode({
+      STREAMGATE_REDIS_URL: cable.url,
+      STREAMGATE_DATABASE_URL: postgres.url,
+    });
+    const other = several.node(2);
+    const [id, second] = [
+      await makeGroup(lonely, ANN, BOB, CARL),
+      await makeGroup(lonely, ANN, BOB, CARL),
+    ];
+    const ann = await joined(lonely, ANN, id);
+    const bob = await joined(other, BOB, id);
+    const carl = await joined(other, CARL, second);
+    const first = (await say(ann, id, 'before')) as Message;
+    await bob.next('receive-message');
+
+    cable.cut();
+    await eventually(
+      () => lonely.metric('streamgate_backplane_up'),
+      (up) => up === 0,
+    );
+    await ann.ask('edit-message', { message_id: first.id, content: 'changed' });
+    await say(ann, id, 'while away');
+    const removal = `DELETE /v1/conversations/${second}/members/${CARL.id}`;
+    expect((await rest(lonely, removal, undefined, ANN)).status).toBe(200);
+    expect(bob.has('receive-message')).toBe(false);
+    cable.mend();
+
+    expect(await bob.next('receive-message')).toMatchObject({ seq: 2, content: 'while away' });
+    expect(await bob.next('message-updated')).toMatchObject({ seq: 1, content: 'changed' });
+    expect(await carl.next('left-conversation')).toMatchObject({ conversationId: second });
+    await ann.ask('join-conversation', { conversationId: second });
+    await say(ann, second, 'without Carl');
+    expect(await rest(other, `GET /v1/conversations/${second}`, undefined, CARL)).toMatchObject({
+      status: 404,
+    });
+    expect(carl.has('receive-message')).toBe(false);
+    await lonely.stop();
+    await cable.close();
   });
 
   test('kill -9 between insert and broadcast: in the history, and there through `since`', async () => {
