@@ -130,7 +130,10 @@ export class Executor {
       const outcomes = outcomesOf(plans, verdicts);
       for (const outcome of outcomes)
         if (outcome instanceof GatewayError) counted(outcome, caller.door);
-        else metrics.commands.add(caller.door, outcome.outcome);
+        else {
+          metrics.commands.add(caller.door, outcome.outcome);
+          metrics.inboxKept.add('', outcome.inboxed);
+        }
       const isUnwritten = (_: unknown, index: number) =>
         outcomes[index] instanceof GatewayError || !deeds[index]?.report;
       await this.parts.receipts?.write(items.filter(isUnwritten), outcomes.filter(isUnwritten));

@@ -57,6 +57,10 @@ export const doorsMetrics = {
     'streamgate_receipts_lost_total',
     'Receipts that could not be written, of commands that were executed',
   ),
+  inboxKept: new Count(
+    'streamgate_inbox_kept_total',
+    'Events put into inboxes, once for each; less what was taken, dropped and expired, on all nodes, is how far inboxes grow',
+  ),
   inboxSent: new Count('streamgate_inbox_sent_total', 'Events sent to sessions out of inboxes'),
   inboxTaken: new Count(
     'streamgate_inbox_taken_total',

@@ -65,6 +65,15 @@ describe.each(TOPOLOGIES)('the inbox on %s', (topology) => {
     return all.reduce((sum, each) => sum + each, 0);
   }
 
+  test('what is kept is counted, once for each inbox', async () => {
+    const kept = () => cluster.one.metric('streamgate_inbox_kept_total');
+    const before = await kept();
+    const to = [somebody(), somebody()].map(({ id }) => `user:${id}`);
+    await cluster.rest('POST /v1/commands', { to, event: 'kept', durable: true });
+    await cluster.rest('POST /v1/commands', { to, event: 'told' });
+    expect((await kept()) - before).toBe(2);
+  });
+
   test('keeps what is sent to a user who is away, and gives it in order, once', async () => {
     const person = somebody();
     const before = await taken();
