@@ -155,7 +155,6 @@ export interface Marked {
 export interface Unread {
   readonly conversationId: number;
   readonly unread: number;
-  readonly lastSeq: number;
 }
 
 export interface ReactionChange {

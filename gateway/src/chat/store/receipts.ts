@@ -13,11 +13,7 @@ export function unreadConversations(db: Db, userId: string, limit: number): Prom
   return db
     .selectFrom('members')
     .innerJoin('conversations', 'conversations.id', 'members.conversation_id')
-    .select([
-      'conversations.id as conversationId',
-      UNREAD.as('unread'),
-      'conversations.last_seq as lastSeq',
-    ])
+    .select(['conversations.id as conversationId', UNREAD.as('unread')])
     .where('members.user_id', '=', userId)
     .where(UNREAD, '>', 0)
     .orderBy('conversations.updated_at', 'desc')
