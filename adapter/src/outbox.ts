@@ -58,6 +58,8 @@ export class Outbox {
   private flights = new Map<number, Letter>();
   /** Events that Redis has, by the entry of this node's mailbox, which was not delivered yet. */
   private unread: { id: EntryId; letters: readonly Letter[] }[] = [];
+  /** Of the call that was made last: whoever sent its letters has been told. */
+  private last = Promise.resolve();
   private calls = 0;
   /** The changes sent last. */
   private applied = Promise.resolve();
@@ -160,6 +162,7 @@ export class Outbox {
 
   private async deliver(letters: readonly Letter[], args: readonly Arg[]): Promise<void> {
     const wasUp = this.link.up;
+    const { before, settled } = this.inOrder();
     let answer: [here: EntryId, asked: string[][]] | undefined;
     let fault: RedisAway | undefined;
     if (wasUp) {
@@ -172,10 +175,22 @@ export class Outbox {
     } else fault = new RedisAway('unavailable', 'Redis is away');
     // What comes after its time is not executed, and a connection that ends says nothing.
     const until = wasUp && fault?.message !== 'LATE' ? Number(args[1]) : undefined;
+    await before;
     this.settle(letters, answer, fault, until);
+    settled();
     // The tables that a Map has grown out of refer to those that it grew into: were it used on and on,
     // each letter that outlives a collection would keep all that come later, until the next full one.
     if (++this.calls % 16 === 0 && this.flights.size < 1024) this.flights = new Map(this.flights);
+  }
+
+  /** What cannot even be sent any more is not refused before what was sent and is not answered yet. */
+  private inOrder(): { before: Promise<void>; settled: () => void } {
+    const before = this.last;
+    let settled = () => {};
+    this.last = new Promise((resolve) => {
+      settled = resolve;
+    });
+    return { before, settled };
   }
 
   private settle(

@@ -150,6 +150,31 @@ test('what Redis has taken, but was not read back yet, is refused too, and first
   expect(other.said).toEqual([0, 1, 2, 3, 4]);
 });
 
+test('what cannot even be sent is not refused before what waits for its answer', async () => {
+  const a = await start();
+  const client = await connect(a);
+  const refused: number[] = [];
+  const sayOrServe = async (number: number) => {
+    const said = say(a, number).catch((refusal: RedisAway) => {
+      refused.push(number);
+      serve(a, number, refusal);
+    });
+    // Sent at the end of this turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    return { said };
+  };
+  stage.redis.pause();
+  const first = await sayOrServe(1);
+  // As when Redis has ended its side of the connection, before that is closed.
+  for (const { stream } of a.candidate.connections) stream?.end();
+  const second = await sayOrServe(2);
+  await Promise.all([first.said, second.said]);
+  stage.redis.resume();
+  expect(refused).toEqual([1, 2]);
+  await until(() => client.said.length === 2);
+  expect(client.said).toEqual([1, 2]);
+});
+
 test('what was published is where it says: not before it was delivered here too', async () => {
   const a = await start();
   const client = await connect(a);
