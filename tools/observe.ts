@@ -33,7 +33,7 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
 }
 
 try {
-  await untilSignal(begin, stop, (signal) => stage.cluster.hurry(signal));
+  await untilSignal(begin, stop, (signal) => stage.hurry(signal));
 } catch (error) {
   console.error(error instanceof ConfigError ? error.message : error);
   process.exit(1);

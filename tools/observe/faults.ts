@@ -23,6 +23,15 @@ export interface Fault {
   readonly lasts?: number;
 }
 
+/** Panels that stay at 0 with all of the faults: their cause is not among them. By title. */
+export const QUIET: ReadonlySet<string> = new Set([
+  'Kafka lag',
+  'Floods',
+  'Lost before they were executed',
+  'Faults of the adapters',
+  'Repairs',
+]);
+
 /** In the order in which they are brought about. */
 export const FAULTS: readonly Fault[] = [
   {

@@ -11,6 +11,8 @@ export interface ProofOptions {
   /** How long nothing goes wrong. */
   readonly healthySeconds: number;
   readonly faults: readonly Fault[];
+  /** Panels that nothing of this moves, by title; absent: it is not looked at. */
+  readonly quiet?: ReadonlySet<string>;
   /** Takes a line of the report. */
   readonly say: (line: string) => void;
 }
@@ -26,6 +28,7 @@ export async function prove(stage: Stage, options: ProofOptions): Promise<string
   const proof = new Proof(stage, options);
   await proof.healthy();
   for (const fault of options.faults) await proof.fault(fault);
+  if (options.quiet) await proof.moved(options.quiet);
   return proof.missing;
 }
 
@@ -103,6 +106,19 @@ class Proof {
       const seen = (await Promise.all(looks)).flat();
       return seen.some(({ numbers }) => numbers.some((value) => value > 0));
     });
+  }
+
+  /** A query that gives 0 whatever happens would prove nothing: each panel has moved at some time. */
+  async moved(quiet: ReadonlySet<string>): Promise<void> {
+    const { prometheus } = this.stage;
+    const { seconds, say } = this.options;
+    say('\nOver all of it\n');
+    for (const panel of PANELS.filter(({ type, title }) => type !== 'stat' && !quiet.has(title))) {
+      const seen = await look(prometheus, panel, seconds, this.begun);
+      const isMoved = seen.some(({ numbers }) => numbers.some((value) => value !== 0));
+      if (!isMoved) this.check(false, `${panel.board}: ${panel.title} was 0 all the time`);
+    }
+    say(`  not brought about: ${[...quiet].join(', ')}`);
   }
 
   private async mark(name: string, since: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, readConfig } from '../../gateway/dist/config.js';
 import { startPostgres, type TestPostgres } from '../../gateway/test/postgres.ts';
@@ -79,11 +79,18 @@ export class Stage {
     return this.parts.prometheus!;
   }
 
-  async stop(signal: NodeJS.Signals = 'SIGINT'): Promise<void> {
+  /** Nodes that stop already stop at once. */
+  hurry(signal: NodeJS.Signals): void {
+    this.parts.cluster?.hurry(signal);
+  }
+
+  /** @param keepsLog for somebody who wants to know what went wrong */
+  async stop(signal: NodeJS.Signals = 'SIGINT', keepsLog = false): Promise<void> {
     const { load, cluster, prometheus, postgres } = this.parts;
     await load?.stop();
     await cluster?.stop(signal);
     await Promise.all([prometheus?.stop(), postgres?.stop()]);
     closeSync(this.output);
+    if (!keepsLog) rmSync(dirname(this.log), { recursive: true, force: true });
   }
 }
