@@ -25,7 +25,7 @@ test: $(packages) ## build and run every suite (one: make test SUITE=unit)
 bench: $(packages) ## measure the gateway against a stock Nest + Socket.IO one
 	@npm run --silent bench
 
-verify: $(packages) ## check format, lint, types and generated files
+verify: $(packages) ## check format, lint, types, generated files, boards and rules
 	@npm run --silent verify
 
 generate: $(packages) ## write the generated files anew
