@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { GatewayError } from '@streamgate/protocol/errors';
 import { conversationRoom } from '@streamgate/protocol/rooms';
 import { principalOf } from '../../test/sessions.js';
@@ -7,6 +7,7 @@ import type { Session } from '../backplane/session.js';
 import type { Attendee } from '../inbox/attendee.js';
 import { ConversationRooms } from './conversation-rooms.js';
 import { Delivery } from './delivery.js';
+import type { Membership } from './store/chat-store.js';
 import { Turns } from './turns.js';
 import { Untold } from './untold.js';
 
@@ -71,19 +72,23 @@ function enter(id: string): FakeSession {
 
 beforeEach(() => {
   [members, sessions, joining, away, asked] = [new Set(['a', 'b']), [], undefined, false, []];
+  rooms = makeRooms();
+});
+
+function makeRooms(): ConversationRooms {
   const backplane = fakeBackplane();
   const turns = new Turns(2);
   const store = {
     isMember: async (_: number, userId: string) => members.has(userId),
-    membersOf: async (id: number) => {
-      asked.push(id);
-      return [...members];
+    strangers: async (pairs: readonly Membership[]) => {
+      asked.push(...pairs.map(({ conversationId }) => conversationId));
+      return pairs.filter(({ userId }) => !members.has(userId));
     },
     messages: async () => ({ messages: [], more: false }),
   };
   const untold = new Untold('/chat', backplane);
   const delivery = new Delivery({ maxBufferedBytes: 1000 }, backplane, store, turns, untold);
-  rooms = new ConversationRooms({
+  return new ConversationRooms({
     config: { roomsPerSession: 2 },
     backplane,
     store,
@@ -91,7 +96,7 @@ beforeEach(() => {
     turns,
     untold,
   });
-});
+}
 
 test('members only', async () => {
   const [a, c] = [enter('a1'), enter('c1')];
@@ -183,4 +188,20 @@ test('one that was removed and then ended is not kept', async () => {
   tellHealth({ up: true } as BackplaneHealth);
   await expect.poll(() => asked).toContain(2);
   expect(asked).toEqual([2]);
+});
+
+test('a removal that a node was killed before it told of is found out in a while', async () => {
+  vi.useFakeTimers();
+  try {
+    rooms = makeRooms();
+    const [a, b] = [enter('a1'), enter('b1')];
+    for (const each of [a, b]) await join(each);
+    members.delete('b');
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect([a, b].map((each) => each.isIn(room))).toEqual([true, false]);
+    expect(b.got).toEqual(['left-conversation']);
+  } finally {
+    vi.useRealTimers();
+    rooms.close();
+  }
 });

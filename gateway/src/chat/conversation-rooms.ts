@@ -7,19 +7,26 @@ import type { Attendee } from '../inbox/attendee.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
 import { CHAT, type Delivery } from './delivery.js';
-import type { ChatStore } from './store/chat-store.js';
+import type { ChatStore, Membership } from './store/chat-store.js';
 import type { Turns } from './turns.js';
 import type { Untold } from './untold.js';
 
 /** How often the store is asked again who the members are, when it is away. */
 const RETRY_MS = 1000;
+/**
+ * How often the store is asked who is a member still, of all who have joined here: what a node was to
+ * tell that was killed, nobody hears.
+ */
+const CHECK_MS = 30_000;
+/** Pairs of user and conversation in one question. */
+const STEP = 1000;
 /** Joins and leaves that a session may have under way, beside two for each room that it may be in. */
 const WAITING_LEAST = 16;
 
 export interface ConversationRoomsParts {
   readonly config: Pick<Config, 'roomsPerSession'>;
   readonly backplane: Backplane;
-  readonly store: Pick<ChatStore, 'isMember' | 'membersOf'>;
+  readonly store: Pick<ChatStore, 'isMember' | 'strangers'>;
   readonly delivery: Delivery;
   readonly turns: Turns;
   readonly untold: Untold;
@@ -34,6 +41,7 @@ export class ConversationRooms {
   private readonly queues = new Map<Session, { last: Promise<unknown>; waiting: number }>();
   private readonly waitingMax: number;
   private retry: NodeJS.Timeout | undefined;
+  private readonly sweeper: NodeJS.Timeout;
 
   constructor(parts: ConversationRoomsParts) {
     this.parts = parts;
@@ -42,6 +50,7 @@ export class ConversationRooms {
     parts.backplane.onHealthChange(({ up }) => {
       if (up) void this.checkMembers();
     });
+    this.sweeper = setInterval(() => void this.checkMembers(), CHECK_MS).unref();
     parts.backplane.onNotice((_namespace, _to, body) => {
       if (body.kind === 'chat-missed') void this.checkMembers(body.conversationIds);
     });
@@ -96,6 +105,7 @@ export class ConversationRooms {
 
   close(): void {
     clearTimeout(this.retry);
+    clearInterval(this.sweeper);
   }
 
   private async bringIn(
@@ -142,21 +152,37 @@ export class ConversationRooms {
       throw new GatewayError('conversation_not_found');
   }
 
-  /** Sessions of those who are members no more leave; asks again until the store has answered. */
-  private async checkMembers(
-    conversationIds: Iterable<number> = new Set([...this.sessions].flatMap(joinedBy)),
-  ): Promise<void> {
+  /**
+   * Sessions of those who are members no more leave; asks again until the store has answered.
+   * @param of these conversations; absent: of all that anybody here has joined
+   */
+  private async checkMembers(of?: readonly number[]): Promise<void> {
     const { store, turns } = this.parts;
+    const pairs = this.joined().filter(
+      ({ conversationId }) => of?.includes(conversationId) ?? true,
+    );
     try {
-      for (const conversationId of conversationIds) {
-        const members = new Set(await turns.take(() => store.membersOf(conversationId)));
-        await this.takeOutAll(conversationId, (userId) => members.has(userId));
+      for (let from = 0; from < pairs.length; from += STEP) {
+        const step = pairs.slice(from, from + STEP);
+        for (const { conversationId, userId } of await turns.take(() => store.strangers(step)))
+          await this.takeOutAll(conversationId, (member) => member !== userId);
       }
     } catch (error) {
       log.debug({ code: toGatewayError(error).code }, 'members cannot be read from the store');
       clearTimeout(this.retry);
       this.retry = setTimeout(() => void this.checkMembers(), RETRY_MS).unref();
     }
+  }
+
+  /** Who has joined what on this node; two sessions of a user are one pair. */
+  private joined(): Membership[] {
+    const pairs = new Map<string, Membership>();
+    for (const session of this.sessions)
+      for (const conversationId of joinedBy(session)) {
+        const { userId } = session.principal;
+        pairs.set(`${conversationId} ${userId}`, { conversationId, userId });
+      }
+    return [...pairs.values()];
   }
 
   private async takeOutAll(

@@ -199,6 +199,11 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
       expect(await store.addMember(id, cat)).toBe('unchanged');
       expect(await store.isMember(id, cat)).toBe(true);
       expect(await store.membersOf(id)).toEqual([ann, bob, cat]);
+      const dan = somebody();
+      const pairs = [ann, dan, cat].map((userId) => ({ conversationId: id, userId }));
+      const elsewhere = { conversationId: id + 1_000_000, userId: ann };
+      expect(await store.strangers([...pairs, elsewhere])).toEqual([pairs[1], elsewhere]);
+      expect(await store.strangers([])).toEqual([]);
       expect(await store.unreadOf(cat, 10)).toEqual([]);
       expect(await store.removeMember(id, ann)).toBe('changed');
       expect(await store.removeMember(id, ann)).toBe('unchanged');

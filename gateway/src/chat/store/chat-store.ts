@@ -179,6 +179,12 @@ export interface StoreHealth {
   readonly reason: string | undefined;
 }
 
+/** A user in a conversation. */
+export interface Membership {
+  readonly conversationId: number;
+  readonly userId: string;
+}
+
 export interface ChatStore {
   /**
    * Opens the database and brings its schema up to date, one node at a time. Resolves also when the
@@ -208,6 +214,8 @@ export interface ChatStore {
   addMember(conversationId: number, userId: string): Promise<MembershipOutcome>;
   removeMember(conversationId: number, userId: string): Promise<MembershipOutcome>;
   isMember(conversationId: number, userId: string): Promise<boolean>;
+  /** Of these pairs those of users who are no members (any more); one question for all. */
+  strangers(pairs: readonly Membership[]): Promise<Membership[]>;
   /** User ids, up to `MEMBERS_MAX`. */
   membersOf(conversationId: number): Promise<string[]>;
   /** Users who share a conversation with the user, up to `limit` of them. */

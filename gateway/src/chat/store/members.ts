@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely';
 import { MEMBERS_MAX, type UserStatus } from '@streamgate/protocol/chat';
-import type { ConversationKind, MembershipOutcome } from './chat-store.js';
+import type { ConversationKind, Membership, MembershipOutcome } from './chat-store.js';
 import type { Db, Tables } from './tables.js';
 
 /** The groups that contacts are looked for in are read up to this many times the limit. */
@@ -104,6 +104,22 @@ export async function isMember(db: Db, conversationId: number, userId: string): 
     .where('user_id', '=', userId)
     .executeTakeFirst();
   return row !== undefined;
+}
+
+export async function strangers(db: Db, pairs: readonly Membership[]): Promise<Membership[]> {
+  const conversations = pairs.map(({ conversationId }) => conversationId);
+  const users = pairs.map(({ userId }) => userId);
+  const { rows } = await sql<{ conversation_id: number; user_id: string }>`
+    select pair.conversation_id, pair.user_id
+    from unnest(${conversations}::bigint[], ${users}::text[]) as pair (conversation_id, user_id)
+    where not exists (
+      select from streamgate.members
+      where members.conversation_id = pair.conversation_id and members.user_id = pair.user_id
+    )`.execute(db);
+  return rows.map((row) => ({
+    conversationId: row.conversation_id,
+    userId: row.user_id,
+  }));
 }
 
 export async function membersOf(db: Db, conversationId: number): Promise<string[]> {

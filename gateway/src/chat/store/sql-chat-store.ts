@@ -1,6 +1,7 @@
 import type { UserStatus } from '@streamgate/protocol/chat';
 import type {
   ChatStore,
+  Membership,
   MessageRange,
   NewConversation,
   NewMessage,
@@ -62,6 +63,10 @@ export class SqlChatStore implements ChatStore {
 
   isMember(conversationId: number, userId: string) {
     return this.database.run((db) => members.isMember(db, conversationId, userId));
+  }
+
+  strangers(pairs: readonly Membership[]) {
+    return this.database.run((db) => members.strangers(db, pairs));
   }
 
   membersOf(conversationId: number) {
