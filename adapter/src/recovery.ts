@@ -246,7 +246,8 @@ export class Recovery {
     for (const [index, shard] of shards.all.entries()) {
       const { here } = moved.arrivals[index]!;
       const more = shard.history.relocations.between(here, shard.entry());
-      if (!more || replay(stays, of(namespace, more), station)) throw new Unrecoverable('unknown');
+      if (!more || replay(stays, of(namespace, more), station, index))
+        throw new Unrecoverable('unknown');
     }
     // From here on nothing is awaited: what is delivered later, the session gets live.
     const last = moved.stations.length;
@@ -279,7 +280,7 @@ export class Recovery {
       if (!part) continue;
       const relocations = await shard.relocations(owner, part);
       if (!relocations) throw new Unrecoverable('trimmed');
-      const done = replay(stays, of(namespace, relocations), station);
+      const done = replay(stays, of(namespace, relocations), station, shard.index);
       if (done === 'end') return done;
       // Where it stands in the mailboxes of other shards is not known.
       if (done && this.node.shards.all.length > 1) throw new Unrecoverable('unknown');

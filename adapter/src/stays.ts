@@ -1,5 +1,5 @@
 import type { Membership, Stay } from './history.js';
-import { type Place, parseEntries, whole } from './position.js';
+import { type Place, comparePlaces, parseEntries, whole } from './position.js';
 import { type Relocation, concerns } from './relocations.js';
 
 /** When a session came into a room, or left it: at a station of its, and where in each mailbox there. */
@@ -69,21 +69,29 @@ export function isIn(stays: Stays, room: string): boolean {
 /**
  * Does to a session what its node had not done yet, where there is one shard.
  * @param station the last one
+ * @param shard where the relocations stand
  * @returns whether there was anything; `end`: it is to end
  */
 export function replay(
   stays: Stays,
   relocations: readonly Relocation[],
   station: number,
+  shard: number,
 ): boolean | 'end' {
   let isChanged = false;
+  /** The record may say already what comes later. */
+  const wasIn = (room: string, place: Place) => {
+    const since = stays.get(room)?.at(-1)?.since;
+    const isLater = since?.station === station && comparePlaces(since.places[shard]!, place) >= 0;
+    return isIn(stays, room) && !isLater;
+  };
   for (const relocation of relocations) {
-    if (!concerns(relocation, (room) => isIn(stays, room))) continue;
+    if (!concerns(relocation, (room) => wasIn(room, relocation))) continue;
     const { id, index, action } = relocation;
     const edge = { station, places: [{ id, index }] };
     if (action === 'end') return 'end';
     for (const room of relocation.rooms) {
-      if (isIn(stays, room) === (action === 'join')) continue;
+      if (action === 'join' ? isIn(stays, room) : !wasIn(room, relocation)) continue;
       isChanged = true;
       const before = stays.get(room) ?? [];
       if (action === 'join') stays.set(room, [...before, { since: edge }]);

@@ -124,6 +124,15 @@ test('a return that nobody heard of, with rooms that were joined, is continued f
   expect(client.said).toEqual([1, 2, 3]);
 });
 
+test('who is made to join a room is not taken for somebody who was there before', async () => {
+  const { node, client } = await killUnread(1, async (on) => {
+    await mailboxOf(on).joinAll('/', { rooms: ['in'] }, ['other']);
+    await move(on, 'joinAll', 'in');
+  });
+  expect(await client.comeBack(node)).toBe(true);
+  expect(roomsOf(node, client)).toEqual(['by', 'in', 'out']);
+});
+
 test('what a dead node had done is not done again', async () => {
   const [a, b] = [await start(), await start()];
   const client = await connect(a, 'by', 'room');
