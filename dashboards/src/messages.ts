@@ -1,4 +1,5 @@
 import { type Board, of, orZero, quantile, rate } from './board.ts';
+import { deadLetters, oldestCommand } from './panels.ts';
 
 /** What services send: doors, queues, order, what could not be executed, and how fast it arrives. */
 export const messages: Board = {
@@ -67,20 +68,7 @@ export const messages: Board = {
           ],
           runbook: 'StreamgateLagGrowing',
         },
-        {
-          kind: 'timeseries',
-          title: 'Oldest waiting command',
-          description: 'It grows: services write faster than we execute.',
-          unit: 's',
-          queries: [
-            {
-              expr: orZero(`max by (partition) (${of('streamgate_stream_lag_seconds')})`),
-              legend: 'partition {{partition}}',
-            },
-          ],
-          thresholds: { warn: 1, bad: 10 },
-          runbook: 'StreamgateLagGrowing',
-        },
+        oldestCommand,
         {
           kind: 'timeseries',
           title: 'Partitions by node',
@@ -107,20 +95,7 @@ export const messages: Board = {
             },
           ],
         },
-        {
-          kind: 'timeseries',
-          title: 'Dead letters',
-          description:
-            'By code. streamgate dead list says what and whose; streamgate dead replay brings it back.',
-          unit: 'ops',
-          queries: [
-            {
-              expr: orZero(`sum by (code) (${rate('streamgate_dead_letters_total')})`),
-              legend: '{{code}}',
-            },
-          ],
-          runbook: 'StreamgateDeadLetters',
-        },
+        deadLetters,
         {
           kind: 'timeseries',
           title: 'Lost before they were executed',

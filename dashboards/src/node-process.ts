@@ -1,4 +1,5 @@
 import { type Board, of, orZero, quantile, rate } from './board.ts';
+import { refusedEvents, eventLoop } from './panels.ts';
 
 /** Slow clients, the process, and its drain. */
 export const nodeProcess: Board['rows'] = [
@@ -31,37 +32,13 @@ export const nodeProcess: Board['rows'] = [
         ],
         thresholds: { warn: 0.1, bad: 1 },
       },
-      {
-        kind: 'timeseries',
-        title: 'Refused events',
-        description: 'By code. Many rate_limited: somebody floods, or the limit is too low.',
-        unit: 'ops',
-        queries: [
-          {
-            expr: orZero(`sum by (code) (${rate('streamgate_event_errors_total')})`),
-            legend: '{{code}}',
-          },
-        ],
-      },
+      refusedEvents,
     ],
   },
   {
     title: 'Process',
     panels: [
-      {
-        kind: 'timeseries',
-        title: 'Event loop',
-        description: 'Share of time that a node works.',
-        unit: 'percentunit',
-        queries: [
-          {
-            expr: `max by (instance) (${rate('streamgate_event_loop_seconds_total', 'state="active"')})`,
-            legend: '{{instance}}',
-          },
-        ],
-        thresholds: { warn: 0.7, bad: 0.9 },
-        runbook: 'StreamgateEventLoopSaturated',
-      },
+      eventLoop,
       {
         kind: 'timeseries',
         title: 'Event loop lag, 99th percentile',

@@ -1,4 +1,5 @@
 import { type Board, of, orZero, rate } from './board.ts';
+import { connects } from './panels.ts';
 import { nodeProcess } from './node-process.ts';
 
 /** One node, or some: its edge, its event loop, its memory, its drain. */
@@ -90,18 +91,7 @@ export const nodeBoard: Board = {
             },
           ],
         },
-        {
-          kind: 'timeseries',
-          title: 'Connects',
-          description: 'Accepted, continued, refused.',
-          unit: 'ops',
-          queries: [
-            {
-              expr: `sum by (outcome) (${rate('streamgate_connects_total')})`,
-              legend: '{{outcome}}',
-            },
-          ],
-        },
+        connects,
         {
           kind: 'timeseries',
           title: 'Handshakes in flight',

@@ -1,4 +1,5 @@
 import { type Board, of, orZero, quantile, rate } from './board.ts';
+import { eventLoop, redisReachable, oldestCommand } from './panels.ts';
 
 /** Which node, whether it is us or Redis, and what comes. */
 export const overviewCauses: Board['rows'] = [
@@ -15,20 +16,7 @@ export const overviewCauses: Board['rows'] = [
         ],
         runbook: 'StreamgateNodeNearSessionLimit',
       },
-      {
-        kind: 'timeseries',
-        title: 'Event loop',
-        description: 'Share of time that a node works. Above 0.9 everything on it is late.',
-        unit: 'percentunit',
-        queries: [
-          {
-            expr: `max by (instance) (${rate('streamgate_event_loop_seconds_total', 'state="active"')})`,
-            legend: '{{instance}}',
-          },
-        ],
-        thresholds: { warn: 0.7, bad: 0.9 },
-        runbook: 'StreamgateEventLoopSaturated',
-      },
+      eventLoop,
       {
         kind: 'timeseries',
         title: 'Delivery, 99th percentile by node',
@@ -49,20 +37,7 @@ export const overviewCauses: Board['rows'] = [
   {
     title: 'Is it us or Redis?',
     panels: [
-      {
-        kind: 'timeseries',
-        title: 'Redis reachable, by node',
-        description: '0 on all nodes: Redis. 0 on one: its network.',
-        unit: 'short',
-        queries: [
-          {
-            expr: `min by (instance) (${of('streamgate_backplane_up')})`,
-            legend: '{{instance}}',
-          },
-        ],
-        thresholds: { warn: 0.5, bad: 0.5, falling: true },
-        runbook: 'StreamgateBackplaneDegraded',
-      },
+      redisReachable,
       {
         kind: 'timeseries',
         title: 'Redis round trip, 99th percentile',
@@ -99,20 +74,7 @@ export const overviewCauses: Board['rows'] = [
   {
     title: 'Will it get worse?',
     panels: [
-      {
-        kind: 'timeseries',
-        title: 'Oldest waiting command',
-        description: 'By partition. It grows: services write faster than we execute.',
-        unit: 's',
-        queries: [
-          {
-            expr: orZero(`max by (partition) (${of('streamgate_stream_lag_seconds')})`),
-            legend: 'partition {{partition}}',
-          },
-        ],
-        thresholds: { warn: 1, bad: 10 },
-        runbook: 'StreamgateLagGrowing',
-      },
+      oldestCommand,
       {
         kind: 'timeseries',
         title: 'Room for sessions',

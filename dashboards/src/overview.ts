@@ -1,4 +1,5 @@
 import { type Board, of, orZero, rate, share } from './board.ts';
+import { connects, refusedEvents, deadLetters, notForwarded } from './panels.ts';
 import { overviewCauses } from './overview-causes.ts';
 
 const OURS = 'reason=~"node_full|handshake_rate|backplane_unavailable|jwks_unavailable|internal"';
@@ -95,20 +96,7 @@ export const overview: Board = {
     {
       title: 'Who is hurt?',
       panels: [
-        {
-          kind: 'timeseries',
-          title: 'Connects',
-          description:
-            'Accepted, continued, refused. Many that continue: people lose their connections.',
-          unit: 'ops',
-          queries: [
-            {
-              expr: `sum by (outcome) (${rate('streamgate_connects_total')})`,
-              legend: '{{outcome}}',
-            },
-          ],
-          runbook: 'StreamgateReconnectStorm',
-        },
+        connects,
         {
           kind: 'timeseries',
           title: 'Refused connects by reason',
@@ -135,47 +123,9 @@ export const overview: Board = {
             { expr: `sum by (cause) (${rate('streamgate_closings_total')})`, legend: '{{cause}}' },
           ],
         },
-        {
-          kind: 'timeseries',
-          title: 'Refused events of clients',
-          description:
-            'By code. rate_limited: floods. backplane_unavailable: Redis. invalid_payload: a client is wrong.',
-          unit: 'ops',
-          queries: [
-            {
-              expr: orZero(`sum by (code) (${rate('streamgate_event_errors_total')})`),
-              legend: '{{code}}',
-            },
-          ],
-        },
-        {
-          kind: 'timeseries',
-          title: 'Dead letters',
-          description: 'Commands that a service wrote wrongly. Look: streamgate dead list.',
-          unit: 'ops',
-          queries: [
-            {
-              expr: orZero(`sum by (code) (${rate('streamgate_dead_letters_total')})`),
-              legend: '{{code}}',
-            },
-          ],
-          runbook: 'StreamgateDeadLetters',
-        },
-        {
-          kind: 'timeseries',
-          title: 'Not forwarded',
-          description:
-            'What clients said that reached their own node only, because Redis was away. Wanted: 0.',
-          unit: 'ops',
-          queries: [
-            {
-              expr: `sum by (instance) (${rate('streamgate_not_forwarded_total')})`,
-              legend: '{{instance}}',
-            },
-          ],
-          thresholds: { warn: 0.1, bad: 1 },
-          runbook: 'StreamgateBackplaneDegraded',
-        },
+        refusedEvents,
+        deadLetters,
+        notForwarded,
       ],
     },
     ...overviewCauses,

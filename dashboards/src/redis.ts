@@ -1,4 +1,5 @@
 import { type Board, of, orZero, rate } from './board.ts';
+import { notForwarded, redisReachable } from './panels.ts';
 
 /** Redis as the nodes see it, and what goes over it between them. */
 export const redis: Board = {
@@ -51,20 +52,7 @@ export const redis: Board = {
           queries: [{ expr: `sum(max by (nsp) (${of('streamgate_users')}))`, legend: 'users' }],
           width: 6,
         },
-        {
-          kind: 'timeseries',
-          title: 'Reachable, by node',
-          description: '0 on all nodes: Redis. 0 on one: its network.',
-          unit: 'short',
-          queries: [
-            {
-              expr: `min by (instance) (${of('streamgate_backplane_up')})`,
-              legend: '{{instance}}',
-            },
-          ],
-          thresholds: { warn: 0.5, bad: 0.5, falling: true },
-          runbook: 'StreamgateBackplaneDegraded',
-        },
+        redisReachable,
         {
           kind: 'heatmap',
           title: 'Round trips',
@@ -122,20 +110,7 @@ export const redis: Board = {
             },
           ],
         },
-        {
-          kind: 'timeseries',
-          title: 'Not forwarded',
-          description: 'What clients said that stayed on their own node, because Redis was away.',
-          unit: 'ops',
-          queries: [
-            {
-              expr: `sum by (instance) (${rate('streamgate_not_forwarded_total')})`,
-              legend: '{{instance}}',
-            },
-          ],
-          thresholds: { warn: 0.1, bad: 1 },
-          runbook: 'StreamgateBackplaneDegraded',
-        },
+        notForwarded,
         {
           kind: 'timeseries',
           title: 'Returns of sessions',

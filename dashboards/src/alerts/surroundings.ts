@@ -139,7 +139,9 @@ export const surroundingAlerts: readonly Alert[] = [
   {
     name: 'StreamgateDeadLetters',
     severity: 'ticket',
-    expr: `sum by (${RELEASE}, code) (increase(streamgate_dead_letters_total[15m])) + sum by (${RELEASE}, code) (increase(streamgate_kafka_dead_total[15m]) or 0 * increase(streamgate_dead_letters_total[15m])) > 0`,
+    expr: ['streamgate_dead_letters_total', 'streamgate_kafka_dead_total']
+      .map((metric) => `sum by (${RELEASE}, code) (increase(${metric}[15m])) > 0`)
+      .join(' or '),
     summary:
       '{{ $value | humanize }} commands could not be executed in 15 minutes ({{ $labels.code }})',
     runbook: {

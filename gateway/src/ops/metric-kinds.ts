@@ -73,24 +73,9 @@ interface Total extends Cell {
 }
 
 /** What only grows. */
-export class Count extends Labelled<Total> {
+abstract class Totals extends Labelled<Total> {
   get type() {
     return 'counter' as const;
-  }
-
-  /** @param known label values that are there from the start, so that `increase()` sees the first */
-  constructor(name: string, help: string, label?: string, known: readonly string[] = []) {
-    super(name, help, label ? [label] : []);
-    for (const value of label ? known : ['']) this.of(value);
-  }
-
-  add(labelValue = '', by = 1): void {
-    this.of(labelValue).value += by;
-  }
-
-  /** Current value, for tests and the admin API. */
-  value(labelValue = ''): number {
-    return this.of(labelValue).value;
   }
 
   protected cell(values: readonly string[]): Total {
@@ -102,12 +87,26 @@ export class Count extends Labelled<Total> {
   }
 }
 
-/** As `Count`, by two labels. */
-export class PairCount extends Labelled<Total> {
-  get type() {
-    return 'counter' as const;
+/** A count, by one label or none. */
+export class Count extends Totals {
+  /** @param known label values that are there from the start, so that `increase()` sees the first */
+  constructor(name: string, help: string, label?: string, known: readonly string[] = []) {
+    super(name, help, label ? [label] : []);
+    for (const value of label ? known : ['']) this.of(value);
   }
 
+  add(labelValue = '', by = 1): void {
+    this.of(labelValue).value += by;
+  }
+
+  /** Current value, for tests. */
+  value(labelValue = ''): number {
+    return this.of(labelValue).value;
+  }
+}
+
+/** As `Count`, by two labels. */
+export class PairCount extends Totals {
   /** @param known pairs that are there from the start */
   constructor(
     name: string,
@@ -128,14 +127,6 @@ export class PairCount extends Labelled<Total> {
     let sum = 0;
     for (const { values, value } of this.all()) if (values[1] === second) sum += value;
     return sum;
-  }
-
-  protected cell(values: readonly string[]): Total {
-    return { values, value: 0 };
-  }
-
-  protected samplesOf({ value }: Total, labels: Record<string, string>): Sample[] {
-    return [{ labels, value }];
   }
 }
 
