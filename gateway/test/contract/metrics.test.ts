@@ -106,24 +106,24 @@ describe.each(TOPOLOGIES)('metrics on %s', (topology) => {
         await redis.xadd('streamgate:emit', '*', 'to', 'user:alice', 'event', 'written');
         await client.next('written');
       };
-      const sum = (grown: readonly number[]) => grown.reduce((all, each) => all + each, 0);
-      for (const name of ['queue_seconds', 'seconds', 'batch_size'])
-        await growth(`streamgate_command_${name}_count{door="stream"}`, async () => {
-          await write();
-          // The outcome is counted when its step has been acknowledged, which the client outruns.
-          await eventually(
-            async () =>
-              sum(
-                await Promise.all(
-                  [cluster.one, cluster.two].map((node) =>
-                    node.metric(`streamgate_command_${name}_count{door="stream"}`),
-                  ),
-                ),
-              ),
-            (count) => count > 0,
-          );
-        });
-      expect(sum(await growth('streamgate_delivery_seconds_count{door="stream"}', write))).toBe(1);
+      const total = async (series: string) => {
+        const each = [cluster.one, cluster.two].map((node) => node.metric(series));
+        return (await Promise.all(each)).reduce((sum, value) => sum + value, 0);
+      };
+      for (const name of ['queue_seconds', 'seconds', 'batch_size']) {
+        const series = `streamgate_command_${name}_count{door="stream"}`;
+        const before = await total(series);
+        await write();
+        // The outcome is counted when its step has been acknowledged, which the client outruns.
+        await eventually(
+          () => total(series),
+          (count) => count === before + 1,
+        );
+      }
+      const delivered = 'streamgate_delivery_seconds_count{door="stream"}';
+      const before = await total(delivered);
+      await write();
+      expect(await total(delivered)).toBe(before + 1);
       redis.disconnect();
     },
   );
