@@ -133,6 +133,19 @@ describe('health', () => {
     expect(await ask('/health/live')).toMatchObject({ status: 200, body: { status: 'ok' } });
   });
 
+  it('has started once the backplane was there, and stays so', async () => {
+    health = AWAY;
+    await start();
+    expect(await ask('/health/started')).toMatchObject({
+      status: 503,
+      body: { error: { backplane: { status: 'down', reason: 'connection refused' } } },
+    });
+    health = UP;
+    expect(await ask('/health/started')).toMatchObject({ status: 200 });
+    health = AWAY;
+    expect(await ask('/health/started')).toMatchObject({ status: 200 });
+  });
+
   it('says what is not well', async () => {
     await start();
     health = AWAY;
