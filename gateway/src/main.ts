@@ -13,7 +13,7 @@ import { configureHttp } from './ingest/http/http-door.js';
 import { log } from './ops/log.js';
 import { startManagement } from './ops/management.js';
 import { metrics } from './ops/metrics.js';
-import { installSignals } from './ops/shutdown.js';
+import { exitWhileStarting, installSignals } from './ops/shutdown.js';
 import { tracing } from './ops/tracing.js';
 
 /** Where a started node answers. */
@@ -45,6 +45,7 @@ const nestLogger: LoggerService = {
  *   is one that cannot be used
  */
 export async function start(): Promise<Started> {
+  const endStart = exitWhileStarting();
   const config = readConfig();
   log.level = config.logLevel;
   // Nodes of one machine differ by their ports.
@@ -90,6 +91,7 @@ export async function start(): Promise<Started> {
     await lastSpans();
   }
 
+  endStart();
   installSignals({
     mode: config.mode,
     drain: edge.drain,

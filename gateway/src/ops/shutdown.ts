@@ -22,6 +22,17 @@ const CLOSE_MS = 10_000;
 const FATAL_MS = FATAL_DRAIN_SECONDS * 1000 + CLOSE_MS;
 
 /**
+ * Until `installSignals`: exits at once, nothing is there yet that must be ended. The first process
+ * of a container does not hear a signal that it has no handler for.
+ * @returns takes the handlers back
+ */
+export function exitWhileStarting(): () => void {
+  const exit = (_signal: NodeJS.Signals, number: number) => process.exit(128 + number);
+  process.on('SIGTERM', exit).on('SIGINT', exit);
+  return () => process.off('SIGTERM', exit).off('SIGINT', exit);
+}
+
+/**
  * Handles signals and uncaught errors from now on. SIGTERM (and SIGINT in production): drain, close,
  * exit 0; a second signal hurries. SIGINT in development: close at once, exit 0. An uncaught error:
  * log, drain fast, close, exit 1. Exit 1 also when closing fails or takes over 10 s.

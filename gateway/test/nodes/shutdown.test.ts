@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Client, connect, eventually } from '../client.js';
 import { ALICE, BOB } from '../cluster.js';
@@ -53,6 +55,20 @@ describe('a node ends', () => {
     expect(await node.exit).toEqual({ code: 0, signal: null });
     expect(Date.now() - began).toBeLessThan(10_000);
     await redis.stop();
+  });
+
+  test('SIGTERM before it listens exits at once, also where nobody else would end it', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    const called = once(silent, 'connection');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const node = new TestNode({ STREAMGATE_REDIS_URL: `redis://127.0.0.1:${port}` });
+    nodes.push(node);
+    await called;
+    node.signal('SIGTERM');
+    // Not by the signal itself, which the first process of a container does not hear.
+    expect(await node.exit).toEqual({ code: 143, signal: null });
+    silent.close();
   });
 
   test('an empty node exits at once', async () => {
