@@ -173,7 +173,7 @@ test('what is typed while the connection is lost waits for it', async () => {
 });
 
 test('a message that was refused is shown, and sent again', async () => {
-  const page = await chatAs('heidi');
+  const page = await chatAs('heidi', node.url, { bypassCSP: true });
   await begin(page, 'ivan');
   for (let number = 1; number <= 60; number++) {
     await page.getByLabel('Message', { exact: true }).fill(`Message ${number}.`);
@@ -181,6 +181,7 @@ test('a message that was refused is shown, and sent again', async () => {
   }
   const refused = page.getByRole('log').getByText('Not sent: Too many');
   await refused.first().waitFor();
+  expect(await faultsOf(page)).toEqual([]);
   const text = (await page.locator('.message.waiting .text').last().textContent())!;
   const again = message(page, text).getByRole('button', { name: 'Try again' });
   await expect
@@ -198,6 +199,7 @@ describe('for everybody', () => {
       const page = await chatAs('oscar', node.url, { colorScheme, bypassCSP: true });
       await begin(page, 'ivan', 'A group');
       await say(page, 'Hello');
+      await message(page, 'Hello').getByText('sent').waitFor();
       expect(await faultsOf(page)).toEqual([]);
     },
   );
