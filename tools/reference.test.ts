@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
+import { PATTERNS } from '../protocol/dist/patterns.js';
 import { CLIENT_REFERENCE } from '../protocol/dist/reference-client.js';
+import { PATTERN_REFERENCE } from '../protocol/dist/reference-patterns.js';
 import { SERVER_REFERENCE } from '../protocol/dist/reference-server.js';
 import { renderAsyncApi } from './reference/asyncapi.ts';
 import { referenceEvents } from './reference/events.ts';
 import { PAGES } from './reference/pages.ts';
+import { referencePatterns } from './reference/patterns.ts';
 
 /** Every event that the five documents name, as they name it; those made up as examples are left out. */
 const DOCUMENTS: Readonly<Record<number, string>> = {
@@ -51,6 +54,25 @@ test('the AsyncAPI document has every event, with its reply', async () => {
     reply: { messages: [{ $ref: '#/channels/main/messages/main.gateway.joined-room' }] },
   });
   expect(operations['main.service.alert']).toMatchObject({ action: 'send' });
+});
+
+test('every pattern of document 1 is described for both of its doors', async () => {
+  const { channels } = JSON.parse(await renderAsyncApi()) as {
+    channels: Record<string, { address: string }>;
+  };
+  const addresses = Object.values(channels).map(({ address }) => address);
+  for (const pattern of PATTERNS) {
+    expect(PAGES['doors.md']!()).toContain(`## \`${pattern}\``);
+    expect(addresses).toContain(pattern);
+    expect(addresses).toContain(pattern.replaceAll(':', '.'));
+  }
+});
+
+test('a message of a door that would be refused stops the making, and is named', () => {
+  const examples = PATTERN_REFERENCE['ws:emit:user'].examples as object[];
+  examples.push({ userId: '42', data: 1 });
+  expect(() => referencePatterns()).toThrow('wrong example of ws:emit:user');
+  examples.pop();
 });
 
 test('links inside the pages lead to a heading', () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CommandField } from './command-fields.js';
+import { CommandJson, field } from './command-json.js';
 import { Namespace } from './commands.js';
 import type { ErrorCode } from './errors.js';
 import { User } from './principal.js';
@@ -10,50 +10,24 @@ import { Timestamp } from './server-events.js';
 /** Commands in one batch at most. */
 export const BATCH_MAX = 1000;
 
-/** JSON Schema for people and generators: what the values may be is for `parseCommand` to say. */
-function field(description: string, schema: Record<string, unknown> = { type: 'string' }) {
-  return z.unknown().optional().meta({ description, override: schema });
-}
+const CommandBody = CommandJson.extend({
+  source: field('Name of the service, scope of its ids; your user id when absent'),
+  id: field('Executed once under this id; unset: the header `Idempotency-Key`, if any'),
+}).meta({
+  id: 'CommandBody',
+  examples: [
+    { to: 'user:42', event: 'quiz:created', data: { quizId: 7 }, durable: true },
+    { to: ['course:1', 'role:teacher'], event: 'course_update', data: { title: 'News' } },
+    { action: 'join', to: 'user:42', data: { room: 'quiz:7' } },
+    {
+      action: 'disconnect',
+      to: 'user:42',
+      data: { code: 'banned', reason: 'Your account was closed', revoke: 3600 },
+    },
+  ],
+});
 
-const ROOMS = { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] };
-const FLAG = { type: 'boolean' };
-
-const CommandBody = z
-  .looseObject({
-    to: field('A room name (`user:<id>`, `role:<role>`, any other), a list of them, or `*`', ROOMS),
-    except: field('Rooms whose sessions are left out', ROOMS),
-    event: field('Name of the event'),
-    data: field('Any JSON, arrives as sent; absent = no argument', {}),
-    action: field('What to do; `emit` when absent', {
-      type: 'string',
-      enum: ['emit', 'join', 'leave', 'disconnect'],
-    }),
-    source: field('Name of the service, scope of its ids; your user id when absent'),
-    id: field('Executed once under this id; unset: the header `Idempotency-Key`, if any'),
-    key: field('Ordering key'),
-    ttl: field('Seconds after which it is no longer worth executing', { type: 'integer' }),
-    durable: field('Kept in the inbox of each addressed user until taken', FLAG),
-    volatile: field('A session that is not ready may miss it', FLAG),
-    receipt: field('Stream that the outcome is also written to: `streamgate:receipt:<something>`'),
-    nsp: field('Namespace; `/` when absent'),
-    traceparent: field('W3C trace context'),
-    tracestate: field('W3C trace context'),
-  } satisfies Record<CommandField, z.ZodType>)
-  .meta({
-    id: 'CommandBody',
-    examples: [
-      { to: 'user:42', event: 'quiz:created', data: { quizId: 7 }, durable: true },
-      { to: ['course:1', 'role:teacher'], event: 'course_update', data: { title: 'News' } },
-      { action: 'join', to: 'user:42', data: { room: 'quiz:7' } },
-      {
-        action: 'disconnect',
-        to: 'user:42',
-        data: { code: 'banned', reason: 'Your account was closed', revoke: 3600 },
-      },
-    ],
-  });
-
-const OutcomeAnswer = z
+export const OutcomeAnswer = z
   .object({
     outcome: z.enum(['done', 'duplicate', 'expired']).meta({
       description: '`duplicate`: executed before under this id; `expired`: its `ttl` had passed',

@@ -1,7 +1,9 @@
 import { Parser } from '@asyncapi/parser';
 import { ERRORS } from '../../protocol/dist/errors.js';
+import { OutcomeAnswer } from '../../protocol/dist/rest-v1.js';
 import { ErrorEvent } from '../../protocol/dist/server-events.js';
 import { referenceEvents, type ReferenceEvent } from './events.ts';
+import { referencePatterns, type ReferencePattern } from './patterns.ts';
 import { schemaOf, type JsonSchema } from './schema.ts';
 import { referenceStreams } from './streams.ts';
 
@@ -17,6 +19,9 @@ interface Message {
 }
 
 const CHANNELS = { '/': 'main', '/chat': 'chat' } as const;
+
+/** What the TCP door answers to `send`, under this name. */
+const OUTCOME = 'outcome';
 
 /**
  * The protocol as AsyncAPI 3, seen from the gateway: it receives what clients and services send.
@@ -37,6 +42,8 @@ export async function renderAsyncApi(): Promise<string> {
 function asyncApiDocument() {
   const events = referenceEvents();
   const streams = referenceStreams();
+  const patterns = referencePatterns();
+  const doors = patterns.flatMap(doorChannels);
   const messages: Record<string, Message> = {};
   for (const event of events) messages[idOf(event)] = messageOf(event);
   for (const [name, { summary, schema, examples }] of streams)
@@ -47,13 +54,28 @@ function asyncApiDocument() {
       payload: schemaOf(schema, 'output'),
       examples: examples.map((payload) => ({ payload })),
     };
+  for (const { topic, payload, reference } of patterns)
+    messages[topic] = {
+      name: topic,
+      title: topic,
+      summary: reference.summary,
+      payload,
+      examples: reference.examples.map((example) => ({ payload: example })),
+    };
+  messages[OUTCOME] = {
+    name: OUTCOME,
+    title: OUTCOME,
+    summary: 'What became of a message that was sent as a request.',
+    payload: schemaOf(OutcomeAnswer, 'output'),
+    examples: [{ payload: { outcome: 'done', sessions: 1, inboxed: 0 } }],
+  };
   return {
     asyncapi: '3.0.0',
     info: {
       title: 'Streamgate',
       version: '1.0.0',
       description:
-        'Events between clients and the gateway over Socket.IO, and the entries of its public Redis streams. An event is a Socket.IO event of the message’s name with the payload as its only argument; an acknowledgement carries `{data}`, the payload of the reply, or `{error}`.',
+        'Events between clients and the gateway over Socket.IO, the entries of its public Redis streams, and the messages of its doors for Nest TCP and Kafka. An event is a Socket.IO event of the message’s name with the payload as its only argument; an acknowledgement carries `{data}`, the payload of the reply, or `{error}`.',
       license: { name: 'Apache 2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
     defaultContentType: 'application/json',
@@ -69,6 +91,18 @@ function asyncApiDocument() {
         host: 'localhost:6379',
         protocol: 'redis',
         description: 'The Redis of `STREAMGATE_REDIS_URL`; who can write to it is trusted',
+      },
+      tcp: {
+        host: 'localhost:4001',
+        protocol: 'nestjs-tcp',
+        description:
+          'The TCP door, off unless `STREAMGATE_TCP_PORT` is set; it has no authentication',
+      },
+      kafka: {
+        host: 'localhost:9092',
+        protocol: 'kafka',
+        description:
+          'The brokers of `STREAMGATE_KAFKA_BROKERS`; `STREAMGATE_KAFKA_TOPIC_PREFIX` stands before each topic',
       },
     },
     channels: {
@@ -104,6 +138,18 @@ function asyncApiDocument() {
           },
         ]),
       ),
+      ...Object.fromEntries(
+        doors.map(({ id, server, address, topic, answered, summary }) => [
+          id,
+          {
+            address,
+            title: id,
+            description: summary,
+            servers: [{ $ref: `#/servers/${server}` }],
+            messages: refs(answered ? [topic, OUTCOME] : [topic]),
+          },
+        ]),
+      ),
     },
     operations: {
       ...Object.fromEntries(events.map((event) => [idOf(event), operationOf(event)])),
@@ -111,6 +157,20 @@ function asyncApiDocument() {
         streams.map(([name, { direction, summary }]) => [
           name,
           { action: direction, summary, channel: channel(name), messages: [inChannel(name, name)] },
+        ]),
+      ),
+      ...Object.fromEntries(
+        doors.map(({ id, topic, answered, summary }) => [
+          id,
+          {
+            action: 'receive',
+            summary,
+            channel: channel(id),
+            messages: [inChannel(id, topic)],
+            ...(answered && {
+              reply: { channel: channel(id), messages: [inChannel(id, OUTCOME)] },
+            }),
+          },
         ]),
       ),
     },
@@ -147,6 +207,17 @@ function messageOf({ name, payload, reference, codes }: ReferenceEvent): Message
     payload,
     examples: [{ payload: reference.example }],
   };
+}
+
+/** One channel at each door that takes the message. */
+function doorChannels({ pattern, topic, reference: { summary } }: ReferencePattern) {
+  const kafka = { id: `kafka.${topic}`, server: 'kafka', address: topic, topic, summary };
+  if (pattern === undefined) return [{ ...kafka, answered: false }];
+  const tcp = { id: `tcp.${topic}`, server: 'tcp', address: pattern, topic, summary };
+  return [
+    { ...tcp, answered: true },
+    { ...kafka, answered: false },
+  ];
 }
 
 function operationOf(event: ReferenceEvent) {

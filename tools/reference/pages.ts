@@ -3,8 +3,10 @@ import { ERRORS, type ErrorCode } from '../../protocol/dist/errors.js';
 import { COMMON_CODES } from '../../protocol/dist/reference-types.js';
 import { OPERATIONS, Problem } from '../../protocol/dist/rest.js';
 import { CALLERS, type Operation } from '../../protocol/dist/rest-operation.js';
+import { OutcomeAnswer } from '../../protocol/dist/rest-v1.js';
 import { referenceEvents, type ReferenceEvent, type Sender } from './events.ts';
 import { fieldsOf, type Field } from './fields.ts';
+import { referencePatterns } from './patterns.ts';
 import { schemaOf } from './schema.ts';
 import { referenceStreams } from './streams.ts';
 
@@ -46,6 +48,7 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   'README.md': renderIndex,
   ...Object.fromEntries(EVENT_PAGES.map((page) => [`${page.file}.md`, () => renderEvents(page)])),
   'streams.md': renderStreams,
+  'doors.md': renderDoors,
   'rest.md': renderRest,
   'errors.md': renderErrors,
 };
@@ -62,12 +65,12 @@ function renderIndex(): string {
     ]),
   );
   return markdown('The protocol', [
-    'Every event, stream entry and path. For programs: [asyncapi.json](asyncapi.json) (AsyncAPI 3) has the events and the streams, [openapi.json](../openapi.json) (OpenAPI 3.1) the paths.',
+    'Every event, stream entry and path. For programs: [asyncapi.json](asyncapi.json) (AsyncAPI 3) has the events, the streams and the messages of the doors, [openapi.json](../openapi.json) (OpenAPI 3.1) the paths.',
     '',
     '- [Streams of Redis](streams.md): commands, receipts, dead letters, what services hear of clients',
     '- [Paths of the REST door](rest.md)',
     '- [Errors and closings](errors.md)',
-    '- Of the doors, written by hand: [patterns of Nest TCP](../tcp.md) (document 1’s `ws:emit:user`, `ws:emit:users`, `ws:emit:room`, `ws:broadcast`), [topics of Kafka](../kafka.md)',
+    '- [Messages of Nest TCP and Kafka](doors.md): the patterns of document 1 and the topics',
     '',
     '## Events',
     '',
@@ -117,6 +120,31 @@ function renderStreams(): string {
       ...fieldTable(fieldsOf(schemaOf(schema, 'output'))),
       ...examples.flatMap((example) => ['', ...json(example)]),
     ]),
+  ]);
+}
+
+function renderDoors(): string {
+  return markdown('Messages of Nest TCP and Kafka', [
+    'One command each, as JSON. [tcp.md](../tcp.md) and [kafka.md](../kafka.md) tell how to send them and what to rely on; `STREAMGATE_KAFKA_TOPIC_PREFIX` stands before each topic.',
+    ...referencePatterns().flatMap(({ pattern, topic, payload, reference }) => [
+      '',
+      `## \`${pattern ?? topic}\``,
+      '',
+      reference.summary,
+      '',
+      `- From: ${pattern === undefined ? 'Streamgate' : 'document 1'}`,
+      ...(pattern === undefined ? [] : [`- Nest TCP: the pattern \`${pattern}\``]),
+      `- Kafka: the topic \`${topic}\`, with what cannot be executed in \`${topic}.dead\``,
+      '',
+      ...fieldTable(fieldsOf(payload)),
+      ...reference.examples.flatMap((example) => ['', ...json(example)]),
+    ]),
+    '',
+    '## The answer to a request',
+    '',
+    'What a Nest client’s `send` is answered; `emit`, and Kafka, answer nothing. A refusal is the body of an [error](errors.md).',
+    '',
+    ...fieldTable(fieldsOf(schemaOf(OutcomeAnswer, 'output'))),
   ]);
 }
 

@@ -30,7 +30,17 @@ export interface JsonSchema {
  * @param io `input`: as a client writes it; `output`: as the gateway sends it
  */
 export function schemaOf(schema: ZodType, io: 'input' | 'output'): JsonSchema {
-  const raw = toJSONSchema(schema, { target: 'draft-7', io, unrepresentable: 'any' });
+  const raw = toJSONSchema(schema, {
+    target: 'draft-7',
+    io,
+    unrepresentable: 'any',
+    // What a schema says that leaves its values to somebody else, as OpenAPI's generator takes it.
+    override: ({ jsonSchema }) => {
+      const said = jsonSchema as { override?: JsonSchema };
+      Object.assign(said, said.override);
+      delete said.override;
+    },
+  });
   const { $schema: _, definitions = {}, ...rest } = raw as Definitions & object;
   return readable(rest, definitions) as JsonSchema;
 }

@@ -2,7 +2,7 @@ import type { Message } from '@platformatic/kafka';
 import { commandOfFields } from '@streamgate/protocol/command-fields';
 import type { CommandInput } from '@streamgate/protocol/commands';
 import { GatewayError } from '@streamgate/protocol/errors';
-import { commandOfPattern } from '../patterns.js';
+import { commandOfPattern } from '@streamgate/protocol/patterns';
 import type { Format } from './kafka-names.js';
 
 /** A message as the door reads it: bytes with text headers. A tombstone has no value. */

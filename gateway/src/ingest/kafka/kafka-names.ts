@@ -1,4 +1,4 @@
-import { PATTERNS, type Pattern } from '../patterns.js';
+import { PATTERNS, type Pattern } from '@streamgate/protocol/patterns';
 
 /** What is read from a topic: one of document 1's patterns, or commands with all fields. */
 export type Format = Pattern | 'command';

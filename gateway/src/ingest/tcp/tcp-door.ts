@@ -2,11 +2,11 @@ import { type AddressInfo, BlockList, type Server, type Socket } from 'node:net'
 import type { TcpSocket } from '@nestjs/microservices/helpers/tcp-socket.js';
 import { ServerTCP } from '@nestjs/microservices/server/server-tcp.js';
 import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
+import { PATTERNS, commandOfPattern } from '@streamgate/protocol/patterns';
 import type { Config } from '../../config.js';
 import { log } from '../../ops/log.js';
 import type { Door } from '../door.js';
 import type { Executor, Item } from '../execute.js';
-import { PATTERNS, commandOfPattern } from '../patterns.js';
 import { InOrder } from './in-order.js';
 import { LimitedSocket } from './limited-socket.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { GatewayError } from '@streamgate/protocol/errors';
+import { GatewayError } from './errors.js';
 import { commandOfPattern, type Pattern } from './patterns.js';
 
 const data = { quizId: 7 };
