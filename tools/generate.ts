@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { renderConfigTable } from '../gateway/dist/config-docs.js';
 import { openApiDocument } from '../gateway/dist/ingest/http/openapi.js';
 import { FILES } from '../dashboards/src/files.ts';
+import { CHART_FILES } from './chart.ts';
 import { renderMatrix } from './matrix.ts';
 import { renderMetrics } from './metrics.ts';
 import { renderAsyncApi } from './reference/asyncapi.ts';
@@ -15,6 +16,7 @@ import { PAGES } from './reference/pages.ts';
 
 const targets: Record<string, () => string | Promise<string>> = {
   ...FILES,
+  ...CHART_FILES,
   'docs/configuration.md': renderConfigTable,
   'docs/contract-matrix.md': renderMatrix,
   'docs/metrics.md': renderMetrics,
