@@ -15,6 +15,8 @@ export const CLIENT_MESSAGE_ID_MAX = 200;
 export const REACTION_MAX = 32;
 /** Members of a conversation at most. */
 export const MEMBERS_MAX = 1000;
+/** In larger conversations only those who wrote a message hear of its receipts: telling all is the square of them. */
+export const RECEIPTS_TO_ALL_MAX = 100;
 /** Missed messages that `join-conversation` sends at most; beyond, `reload-since` says where to go on. */
 export const CATCH_UP_MAX = 1000;
 /** Conversations that `unread-counts` lists at most. */

@@ -89,7 +89,8 @@ export const CHAT_CLIENT_REFERENCE: {
     origin: 'streamgate',
     summary: 'Says that a message, and all before it, have arrived at the user.',
     example: { conversation_id: 1, message_id: 7 },
-    recipients: 'The others who have joined the conversation, by `message-delivered`',
+    recipients:
+      'The others who have joined the conversation, by `message-delivered`; of more than 100 members only who wrote it',
     codes: OWN_MESSAGE,
   },
   'message-read': {
@@ -97,7 +98,7 @@ export const CHAT_CLIENT_REFERENCE: {
     summary: 'Says that the user has read a message and all before it.',
     example: { conversation_id: 1, message_id: 7 },
     recipients:
-      'The others who have joined the conversation, by `message-read`; the sessions of the user, by `unread-counts`',
+      'The others who have joined the conversation (of more than 100 members only who wrote it), by `message-read`; the sessions of the user, by `unread-counts`',
     codes: OWN_MESSAGE,
   },
   'edit-message': {
@@ -223,13 +224,15 @@ export const CHAT_SERVER_REFERENCE: {
     origin: 'streamgate',
     summary: 'This message, and all before it, have arrived at a member.',
     example: ACT,
-    recipients: 'The others who have joined the conversation',
+    recipients:
+      'The others who have joined the conversation; of more than 100 members, the sessions of those who wrote what was marked',
   },
   'message-read': {
     origin: 'streamgate',
     summary: 'A member has read this message, and all before it.',
     example: ACT,
-    recipients: 'The others who have joined the conversation',
+    recipients:
+      'The others who have joined the conversation; of more than 100 members, the sessions of those who wrote what was marked',
   },
   'unread-counts': {
     origin: 'streamgate',

@@ -2,12 +2,13 @@ import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { UNREAD_MAX, wireId } from '@streamgate/protocol/chat';
 import type { ChatClientPayload } from '@streamgate/protocol/chat-client-events';
 import type { ChatServerPayload } from '@streamgate/protocol/chat-server-events';
-import { GatewayError } from '@streamgate/protocol/errors';
+import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
 import { userRoom } from '@streamgate/protocol/rooms';
 import type { Delivered } from '@streamgate/protocol/server-events';
 import type { Backplane } from '../backplane/backplane.js';
-import { announce } from '../backplane/forward.js';
+import { announce, forward } from '../backplane/forward.js';
 import type { Session } from '../backplane/session.js';
+import { log } from '../ops/log.js';
 import { CHAT, type Delivery } from './delivery.js';
 import type { ChatStore, Marked } from './store/chat-store.js';
 
@@ -26,26 +27,19 @@ export class ChatReceiptsGateway {
 
   @SubscribeMessage('message-delivered')
   async delivered(session: Session, receipt: Receipt): Promise<Delivered> {
-    const { seq, changed } = await this.mark(session, receipt, 'markDelivered');
-    if (!changed) return { scope: 'cluster' };
-    return this.parts.delivery.tell(receipt.conversation_id, {
-      seq,
-      event: 'message-delivered',
-      payload: actOf(session, receipt, seq),
-      exceptSession: session.id,
-    });
+    const marked = await this.mark(session, receipt, 'markDelivered');
+    return this.tell(session, 'message-delivered', receipt, marked);
   }
 
   @SubscribeMessage('message-read')
   async read(session: Session, receipt: Receipt): Promise<ChatServerPayload<'unread-counts'>> {
-    const { seq, changed, unread } = await this.mark(session, receipt, 'markRead');
+    const marked = await this.mark(session, receipt, 'markRead');
+    const { changed, unread } = marked;
     const counts = { conversations: [{ conversationId: receipt.conversation_id, unread }] };
     if (!changed) return counts;
-    this.parts.delivery.announce(receipt.conversation_id, {
-      seq,
-      event: 'message-read',
-      payload: actOf(session, receipt, seq),
-      exceptSession: session.id,
+    // No reply waits for Redis.
+    this.tell(session, 'message-read', receipt, marked).catch((error: unknown) => {
+      log.error({ err: toGatewayError(error), event: 'message-read' }, 'announcement failed');
     });
     announce(this.parts.backplane, {
       namespace: CHAT,
@@ -66,6 +60,27 @@ export class ChatReceiptsGateway {
         unread: count,
       })),
     };
+  }
+
+  /** To all who have joined, or to those alone who wrote what was marked; see `Marked.writers`. */
+  private async tell(
+    session: Session,
+    event: 'message-delivered' | 'message-read',
+    receipt: Receipt,
+    { seq, changed, writers }: Marked,
+  ): Promise<Delivered> {
+    const { backplane, delivery } = this.parts;
+    if (!changed || writers?.length === 0) return { scope: 'cluster' };
+    const payload = actOf(session, receipt, seq);
+    if (!writers)
+      return delivery.tell(receipt.conversation_id, {
+        seq,
+        event,
+        payload,
+        exceptSession: session.id,
+      });
+    const to = writers.map(userRoom);
+    return forward(backplane, { namespace: CHAT, to, event, args: [payload] });
   }
 
   private async mark(

@@ -402,6 +402,27 @@ describe('receipts', () => {
     expect(bob.has('message-read')).toBe(false);
   });
 
+  test('in a large group only who wrote hears of a receipt', async () => {
+    const crowd = Array.from({ length: 100 }, (_, index) => ({ ...CARL, id: `${100 + index}` }));
+    const id = await node.group(ANN, BOB, ...crowd);
+    const [ann, bob] = [await node.connect(ANN), await node.connect(BOB)];
+    const reader = await node.connect(crowd[0]!);
+    for (const client of [ann, bob, reader]) await node.join(client, id);
+    const { id: message_id } = await say(ann, id, 'one');
+    const receipt = { conversation_id: id, message_id };
+    const act = { ...receipt, seq: 1, user_id: 100, timestamp };
+
+    await reader.ask('message-delivered', receipt);
+    expect(await ann.next('message-delivered')).toEqual(act);
+    await reader.ask('message-read', receipt);
+    expect(await ann.next('message-read')).toEqual(act);
+
+    await say(ann, id, 'two');
+    await bob.next('receive-message');
+    for (const event of ['message-delivered', 'message-read'] as const)
+      expect(bob.has(event)).toBe(false);
+  });
+
   test('counts come at connect', async () => {
     const person = { id: '77' };
     const id = await node.group(ANN, person);

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MEMBERS_MAX } from '@streamgate/protocol/chat';
+import { MEMBERS_MAX, RECEIPTS_TO_ALL_MAX } from '@streamgate/protocol/chat';
 import { makeGroup, openStore } from '../../../test/chat-store.js';
 import { type TestPostgres, startPostgres } from '../../../test/postgres.js';
 import { type ChatStore, type Message, type NewMessage, REACTIONS_MAX } from './chat-store.js';
@@ -465,6 +465,23 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
       expect(await store.unreadOf(ann, 10)).toEqual([]);
       expect(await store.markRead(receipt(3))).toEqual({ seq: 4, unread: 0, changed: true });
       expect(await store.unreadOf(bob, 10)).toEqual([]);
+    });
+
+    test('of large conversations name those who wrote what was not marked before', async () => {
+      const [ann, bob, carl] = [somebody(), somebody(), somebody()];
+      const others = Array.from({ length: RECEIPTS_TO_ALL_MAX - 3 }, somebody);
+      const conversationId = await makeGroup(store, [ann, bob, carl, ...others]);
+      const sent: Message[] = [];
+      for (const writer of [ann, bob, carl, carl, ann])
+        sent.push(await say(conversationId, writer, 'hi'));
+      const read = (index: number) =>
+        store.markRead({ conversationId, userId: bob, messageId: sent[index]!.id });
+      expect((await read(0))?.writers).toBeUndefined();
+
+      await store.addMember(conversationId, somebody());
+      expect((await read(2))?.writers).toEqual([carl]);
+      expect(await read(1)).toMatchObject({ changed: false, writers: undefined });
+      expect((await read(4))?.writers?.toSorted()).toEqual([ann, carl].toSorted());
     });
 
     test('of reading say that it was delivered too', async () => {

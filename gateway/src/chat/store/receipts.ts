@@ -1,4 +1,5 @@
-import { sql } from 'kysely';
+import { RECEIPTS_TO_ALL_MAX } from '@streamgate/protocol/chat';
+import { type RawBuilder, sql } from 'kysely';
 import type { Marked, Receipt, Unread } from './chat-store.js';
 import type { Db } from './tables.js';
 
@@ -21,6 +22,9 @@ export function unreadConversations(db: Db, userId: string, limit: number): Prom
     .execute();
 }
 
+/** Of the newest of so many messages the writers are told that they were read or have arrived. */
+const WRITERS_OF = 200;
+
 /** Moves a user's mark of what it has read, or of what has arrived, forward and never back. */
 export function mark(
   db: Db,
@@ -36,6 +40,7 @@ export function mark(
         .innerJoin('messages', 'messages.conversation_id', 'members.conversation_id')
         .select((eb) => [
           'messages.seq as said',
+          `members.${column} as was`,
           eb.fn<number>('greatest', [column, 'messages.seq']).as('seq'),
           eb(column, '<', eb.ref('messages.seq')).$castTo<boolean>().as('changed'),
           (what === 'read'
@@ -62,6 +67,24 @@ export function mark(
         .where('target.changed', '=', true),
     )
     .selectFrom('target')
-    .select(['seq', 'unread', 'changed'])
-    .executeTakeFirst();
+    .select(['seq', 'unread', 'changed', writers(conversationId, userId).as('writers')])
+    .executeTakeFirst()
+    .then((marked) => marked && { ...marked, writers: marked.writers ?? undefined });
+}
+
+/** Null in a conversation that is small enough to tell everybody. */
+function writers(conversationId: number, userId: string): RawBuilder<string[] | null> {
+  return sql`case when target.changed and ${RECEIPTS_TO_ALL_MAX} < (
+      select count(*) from (
+        select from streamgate.members where conversation_id = ${conversationId}
+        limit ${RECEIPTS_TO_ALL_MAX + 1}
+      ) as counted
+    ) then array(
+      select distinct sender_id from (
+        select sender_id from streamgate.messages
+        where conversation_id = ${conversationId} and seq > target.was and seq <= target.said
+        order by seq desc limit ${WRITERS_OF}
+      ) as marked
+      where sender_id <> ${userId}
+    ) end`;
 }
