@@ -3,6 +3,7 @@ What values.schema.json cannot say: what has to be given (in words that tell wha
 */}}
 {{- define "streamgate.checks" -}}
 {{- include "streamgate.checks.needed" . }}
+{{- include "streamgate.checks.secrets" . }}
 {{- include "streamgate.checks.replicas" . }}
 {{- include "streamgate.checks.drain" . }}
 {{- include "streamgate.ingress.checks" . }}
@@ -12,9 +13,6 @@ What values.schema.json cannot say: what has to be given (in words that tell wha
 {{- with .Values.jwt }}
 {{- if not (or .secret .publicKey .jwksUrl .existingSecret) }}
 {{- fail "jwt: set one of jwt.existingSecret, jwt.secret, jwt.publicKey or jwt.jwksUrl: pods do not start without a key to check tokens with" }}
-{{- end }}
-{{- if and .secret (lt (len .secret) 32) }}
-{{- fail "jwt.secret: must have at least 32 bytes" }}
 {{- end }}
 {{- end }}
 {{- with .Values }}
@@ -28,6 +26,21 @@ What values.schema.json cannot say: what has to be given (in words that tell wha
 {{- end }}
 {{- if and (has .backplane (list "mailbox" "streams" "pubsub")) (not $redis) }}
 {{- fail (printf "backplane: %s needs redis.existingSecret or redis.url" .backplane) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The form of secrets: a schema's message would quote them. */}}
+{{- define "streamgate.checks.secrets" -}}
+{{- $pem := list "^\\s*-----BEGIN [A-Z ]*PUBLIC KEY-----" "must be a public key, PEM text" }}
+{{- range $value, $check := dict
+  "jwt.publicKey" (prepend $pem .Values.jwt.publicKey)
+  "jwt.previousPublicKey" (prepend $pem .Values.jwt.previousPublicKey)
+  "redis.url" (list .Values.redis.url "^rediss?(\\+sentinel)?://." "must be redis://..., rediss://... or redis+sentinel://...")
+  "database.url" (list .Values.database.url "^postgres(ql)?://[^/]+/." "must be postgres://user:password@host:port/database") }}
+{{- $text := index $check 0 }}
+{{- if and $text (not (regexMatch (index $check 1) $text)) }}
+{{- fail (printf "%s: %s" $value (index $check 2)) }}
 {{- end }}
 {{- end }}
 {{- end }}
