@@ -38,6 +38,11 @@ export const suites: Suite[] = [
     needs: ['promtool', 'prometheus', 'redis-server', 'postgres'],
   },
   {
+    name: 'loadtest',
+    include: ['loadtest/test/**/*.test.ts'],
+    needs: ['k6', 'redis-server'],
+  },
+  {
     name: 'contract',
     include: ['gateway/test/contract/**/*.test.ts'],
     needs: ['redis-server', 'redis-sentinel', 'openssl', 'postgres'],

@@ -8,6 +8,16 @@ export const CONNECT_ERROR = 4;
 const BINARY_EVENT = 5;
 const BINARY_ACK = 6;
 
+/** Names that no event may have. */
+export const RESERVED: ReadonlySet<unknown> = new Set([
+  'connect',
+  'connect_error',
+  'disconnect',
+  'disconnecting',
+  'newListener',
+  'removeListener',
+]);
+
 /** A frame of the transport: text, or bytes. */
 export type Frame = string | ArrayBuffer;
 
@@ -103,7 +113,8 @@ function isValid({ type, data }: Packet): boolean {
     case CONNECT_ERROR:
       return typeof data === 'string' || isObject(data);
     case EVENT:
-      return Array.isArray(data) && (typeof data[0] === 'string' || typeof data[0] === 'number');
+      if (!Array.isArray(data) || RESERVED.has(data[0])) return false;
+      return typeof data[0] === 'string' || typeof data[0] === 'number';
     default:
       return Array.isArray(data);
   }

@@ -1,6 +1,6 @@
 import { Emitter, type Listener } from './emitter.ts';
 import type { Manager } from './manager.ts';
-import { ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, type Packet } from './packet.ts';
+import { ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, RESERVED, type Packet } from './packet.ts';
 import { after, cancel, type Waiting } from './timers.ts';
 
 type Auth = Record<string, unknown>;
@@ -23,8 +23,6 @@ interface Ack {
   give(error: Error | null, args: unknown[]): void;
   timer: Waiting | undefined;
 }
-
-const RESERVED = new Set(['connect', 'connect_error', 'disconnect', 'disconnecting']);
 
 /**
  * A client of one namespace, with socket.io-client's methods, events and order of things.
