@@ -4,7 +4,7 @@ What values.schema.json cannot say: what has to be given (in words that tell wha
 {{- define "streamgate.checks" -}}
 {{- include "streamgate.checks.needed" . }}
 {{- include "streamgate.checks.secrets" . }}
-{{- include "streamgate.checks.replicas" . }}
+{{- include "streamgate.checks.numbers" . }}
 {{- include "streamgate.checks.drain" . }}
 {{- include "streamgate.ingress.checks" . }}
 {{- end }}
@@ -27,6 +27,9 @@ What values.schema.json cannot say: what has to be given (in words that tell wha
 {{- if and (has .backplane (list "mailbox" "streams" "pubsub")) (not $redis) }}
 {{- fail (printf "backplane: %s needs redis.existingSecret or redis.url" .backplane) }}
 {{- end }}
+{{- if and .eventsOut.types (or (not $redis) (eq .backplane "memory")) }}
+{{- fail "eventsOut.types: they go to Redis: set redis.existingSecret or redis.url, and another backplane than memory" }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -45,7 +48,16 @@ What values.schema.json cannot say: what has to be given (in words that tell wha
 {{- end }}
 {{- end }}
 
-{{- define "streamgate.checks.replicas" -}}
+{{/* Numbers that depend on others. */}}
+{{- define "streamgate.checks.numbers" -}}
+{{- with .Values.limits }}
+{{- if lt (int64 .eventsBurst) (int64 .eventsPerSecond) }}
+{{- fail (printf "limits.eventsBurst: must be at least limits.eventsPerSecond, %d" (int64 .eventsPerSecond)) }}
+{{- end }}
+{{- end }}
+{{- if has (toString (int64 .Values.doors.tcp.port)) (list "3000" "9464") }}
+{{- fail "doors.tcp.port: must differ from 3000 and 9464, which the pod listens on already" }}
+{{- end }}
 {{- with .Values.autoscaling }}
 {{- if gt (int64 .minReplicas) (int64 .maxReplicas) }}
 {{- fail (printf "autoscaling.minReplicas: %d is more than autoscaling.maxReplicas, %d" (int64 .minReplicas) (int64 .maxReplicas)) }}

@@ -52,16 +52,20 @@ STREAMGATE_STREAM_PARTITIONS: {{ int64 .doors.stream.partitions }}
 STREAMGATE_IDEMPOTENCY_SECONDS: {{ int64 .doors.idempotencySeconds }}
 STREAMGATE_COMMAND_MAX_BYTES: {{ int64 .doors.commandMaxBytes }}
 {{- with .doors.tcp }}
-STREAMGATE_TCP_PORT: {{ ternary (int64 .port) "" .enabled | quote }}
-STREAMGATE_TCP_HOST: {{ ternary "0.0.0.0" "" .enabled | quote }}
+{{- if .enabled }}
+STREAMGATE_TCP_PORT: {{ int64 .port }}
+STREAMGATE_TCP_HOST: 0.0.0.0
+{{- end }}
 {{- end }}
 {{- with .doors.kafka }}
-STREAMGATE_KAFKA_BROKERS: {{ ternary (join "," .brokers) "" .enabled | quote }}
+{{- if .enabled }}
+STREAMGATE_KAFKA_BROKERS: {{ join "," .brokers | quote }}
 STREAMGATE_KAFKA_TOPIC_PREFIX: {{ .topicPrefix | quote }}
 STREAMGATE_KAFKA_TLS: {{ .tls }}
 STREAMGATE_KAFKA_CA: {{ .ca | quote }}
 STREAMGATE_KAFKA_SASL_MECHANISM: {{ .sasl.mechanism | quote }}
 STREAMGATE_KAFKA_SASL_USERNAME: {{ .sasl.username | quote }}
+{{- end }}
 {{- end }}
 STREAMGATE_EVENTS_OUT: {{ join "," .eventsOut.types | quote }}
 STREAMGATE_EVENTS_OUT_LENGTH: {{ int64 .eventsOut.length }}
