@@ -43,6 +43,11 @@ export const suites: Suite[] = [
     needs: ['k6', 'redis-server'],
   },
   {
+    name: 'chart',
+    include: ['charts/test/**/*.test.ts'],
+    needs: ['helm', 'helm3', 'helm-unittest', 'kubeconform', 'pod-security'],
+  },
+  {
     name: 'contract',
     include: ['gateway/test/contract/**/*.test.ts'],
     needs: ['redis-server', 'redis-sentinel', 'openssl', 'postgres'],
