@@ -62,9 +62,12 @@ traefik.ingress.kubernetes.io/service.sticky.cookie.samesite: "none"
 haproxy.org/load-balance: source
 haproxy.org/backend-config-snippet: hash-type consistent
 {{- else -}}
+{{- if $ingress.tls.enabled -}}
+haproxy.org/backend-config-snippet: |
+  cookie {{ $ingress.cookieName }} insert indirect nocache dynamic httponly secure attr SameSite=None
+  dynamic-cookie-key {{ $ingress.cookieName }}
+{{- else -}}
 haproxy.org/cookie-persistence: {{ $ingress.cookieName | quote }}
-{{- if $ingress.tls.enabled }}
-haproxy.org/backend-config-snippet: http-response replace-header Set-Cookie "^({{ $ingress.cookieName }}=.*)$" "\1; HttpOnly; Secure; SameSite=None"
 {{- end }}
 {{- end }}
 {{- else if eq $ingress.flavor "gke" -}}
