@@ -1,6 +1,6 @@
 # Every target is a thin line over an npm script; packages are installed first where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster observe config test bench verify generate reference clean
+.PHONY: help run cluster kind observe config test bench verify generate reference clean
 
 packages := node_modules/.package-lock.json
 
@@ -12,6 +12,9 @@ run: $(packages) ## start one gateway in development mode; Ctrl-C stops it
 
 cluster: $(packages) ## start a Redis and three gateway nodes on it; Ctrl-C stops them
 	@npm run --silent cluster
+
+kind: ## make a Kubernetes in Docker and install the chart there with its trial values
+	@k8s/kind/up
 
 observe: $(packages) ## start three nodes under load, Prometheus, and Grafana if it is there; Ctrl-C stops them
 	@npm run --silent observe
