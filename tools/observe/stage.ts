@@ -54,7 +54,7 @@ export class Stage {
       STREAMGATE_REDIS_URL: 'redis://ours',
       ...env,
     }));
-    const cluster = (this.parts.cluster = new Cluster(env, this.output));
+    const cluster = (this.parts.cluster = new Cluster(env, { output: this.output }));
     await cluster.start();
     const urls = cluster.nodes.map(({ url }) => url);
     this.parts.load = await Load.start(config, urls, cluster.redisUrl);
