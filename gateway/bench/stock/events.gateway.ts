@@ -33,7 +33,7 @@ const secret = process.env.BENCH_JWT_SECRET ?? '';
 @WebSocketGateway()
 @UsePipes(new ValidationPipe({ exceptionFactory: (errors) => new WsException(errors) }))
 export class EventsGateway implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect {
-  @WebSocketServer() private readonly server!: Server;
+  @WebSocketServer() readonly server!: Server;
   private readonly online = new Map<
     string,
     { user: User; sessions: number; connectedAt: string }

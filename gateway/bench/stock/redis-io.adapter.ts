@@ -17,6 +17,7 @@ export class RedisIoAdapter extends IoAdapter {
     return super.createIOServer(port, {
       ...options,
       adapter: this.adapter,
+      ...(process.env.BENCH_RECOVERY === '1' ? { connectionStateRecovery: {} } : {}),
     } as ServerOptions);
   }
 }
