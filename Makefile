@@ -1,6 +1,6 @@
 # Every target is a thin line over an npm script; packages are installed first where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster kind observe config test bench verify generate reference clean
+.PHONY: help run cluster kind observe config test bench load verify generate reference clean
 
 packages := node_modules/.package-lock.json
 
@@ -27,6 +27,9 @@ test: $(packages) ## build and run every suite (one: make test SUITE=unit)
 
 bench: $(packages) ## measure the gateway against a stock Nest + Socket.IO one
 	@npm run --silent bench
+
+load: $(packages) ## put load on it with k6: make load SCENARIO=unicast (SCENARIO=help: more)
+	@npm run --silent load
 
 verify: $(packages) ## check format, lint, types, generated files, boards and rules
 	@npm run --silent verify

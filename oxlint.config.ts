@@ -181,7 +181,7 @@ export default defineConfig({
     },
     {
       // They start the built program: the environment and the terminal are their subject.
-      files: ['tools/**', '*/test/**', '*/bench/**', '*.config.ts'],
+      files: ['tools/**', '*/test/**', '*/bench/**', 'loadtest/{run,smoke}/**', '*.config.ts'],
       rules: { 'node/no-process-env': 'off', 'no-console': 'off' },
     },
     {

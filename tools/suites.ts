@@ -70,4 +70,10 @@ export const suites: Suite[] = [
     serial: true,
     needs: ['redis-server'],
   },
+  {
+    name: 'load',
+    include: ['loadtest/run/**/*.test.ts', 'loadtest/smoke/**/*.test.ts'],
+    serial: true,
+    needs: ['k6', 'redis-server', 'postgres'],
+  },
 ];

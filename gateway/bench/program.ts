@@ -92,7 +92,7 @@ function table<Row>({ head, cells }: Benchmark<Row>, report: Report<Row>): strin
 }
 
 /** A table as the formatter of this repository leaves it, readable in a terminal too. */
-function aligned(head: readonly string[], lines: string[][]): string[] {
+export function aligned(head: readonly string[], lines: string[][]): string[] {
   const widths = head.map((name, column) =>
     Math.max(...[name, ...lines.map((line) => line[column]!)].map(({ length }) => length)),
   );
@@ -101,16 +101,19 @@ function aligned(head: readonly string[], lines: string[][]): string[] {
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...lines.map(line)];
 }
 
-/** Replaces what stands between the markers. */
 async function writeDocument<Row>(benchmark: Benchmark<Row>, text: string): Promise<void> {
   const { document, marker } = benchmark;
-  const before = await readFile(document, 'utf8');
+  await writeFile(document, replaceMarked(await readFile(document, 'utf8'), marker, text));
+}
+
+/**
+ * Replaces what stands between `<!-- marker -->` and `<!-- /marker -->` of a document.
+ * @throws Error when they are not there
+ */
+export function replaceMarked(before: string, marker: string, text: string): string {
   const markers = new RegExp(`(<!-- ${marker} -->\\n)[\\s\\S]*(<!-- /${marker} -->)`);
-  if (!markers.test(before)) throw new Error('docs/performance.md has lost its bench markers');
-  await writeFile(
-    document,
-    before.replace(markers, (_, begin, end) => `${begin}\n${text}\n\n${end}`),
-  );
+  if (!markers.test(before)) throw new Error(`the document has lost its markers ${marker}`);
+  return before.replace(markers, (_, begin, end) => `${begin}\n${text}\n\n${end}`);
 }
 
 /** A number of a table. */

@@ -1,0 +1,113 @@
+/** `make load`: see `help`. */
+import { mkdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { confirm } from './confirm.ts';
+import { machine } from './machine.ts';
+import type { Candidate, Outcome } from './measured.ts';
+import type { Plan } from './plan.ts';
+import { writeReport } from './report.ts';
+import { run } from './run.ts';
+import { help, readSettings, type Settings } from './settings.ts';
+import { Stage } from './stage.ts';
+import type { Result } from './tables.ts';
+
+const REPORTS = join(import.meta.dirname, '../reports');
+/** Around the load of one run: starting, connecting, settling, what goes wrong on purpose. */
+const MOST_AROUND_SECONDS = 300;
+
+async function main(settings: Settings): Promise<number> {
+  const { plans, isCompared, rounds, target } = settings;
+  if (target) await confirm(target);
+  endWithin(settings);
+  const time = new Date().toISOString();
+  const name = `${time.slice(0, 19).replaceAll(':', '')}-${plans.map((plan) => plan.name).join('+')}`;
+  const dir = settings.out ?? join(REPORTS, name);
+  mkdirSync(dir, { recursive: true });
+  const candidates: Candidate[] = target
+    ? ['target']
+    : isCompared
+      ? ['streamgate', 'stock']
+      : ['streamgate'];
+  const results: Result[] = [];
+  for (const plan of plans) {
+    const outcomes: Outcome[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      for (const candidate of candidates) {
+        console.log(`${plan.name}, ${candidate}${rounds > 1 ? `, round ${round}` : ''}`);
+        const files = join(dir, [plan.name, candidate, ...(rounds > 1 ? [round] : [])].join('-'));
+        outcomes.push(await once(plan, candidate, settings, files));
+      }
+      // A B B A: what else the machine does touches both alike.
+      candidates.reverse();
+    }
+    results.push({ name: plan.name, asks: plan.asks, outcomes });
+  }
+  const text = writeReport(
+    dir,
+    { time, ...machine(), nodes: settings.nodes },
+    results,
+    settings.writes,
+  );
+  console.log(`\n${text}\nThe report is in ${relative(process.cwd(), dir)}`);
+  const verdicts = results.flatMap(({ outcomes }) =>
+    outcomes.filter(({ candidate }) => candidate !== 'stock').map(({ verdict }) => verdict),
+  );
+  return verdicts.includes('failed') ? 1 : verdicts.includes('invalid') ? 3 : 0;
+}
+
+/** Whatever happens, it ends by itself. */
+function endWithin({ plans, sizeOf, rounds, isCompared }: Settings): void {
+  const seconds = plans.reduce((sum, plan) => sum + sizeOf(plan).seconds + MOST_AROUND_SECONDS, 0);
+  const most = seconds * rounds * (isCompared ? 2 : 1);
+  setTimeout(() => {
+    console.error(`It has not ended within ${Math.round(most / 60)} minutes`);
+    process.exit(1);
+  }, most * 1000).unref();
+}
+
+async function once(
+  plan: Plan,
+  candidate: Candidate,
+  settings: Settings,
+  dir: string,
+): Promise<Outcome> {
+  mkdirSync(dir, { recursive: true });
+  const size = settings.sizeOf(plan);
+  const stage =
+    candidate === 'target'
+      ? Stage.of(settings.target!, process.env.LOAD_SECRET ?? '')
+      : await Stage.start({
+          candidate,
+          nodes: settings.nodes,
+          env: plan.env?.(size) ?? {},
+          chat: plan.needsChat ?? false,
+          log: join(dir, 'nodes.log'),
+        });
+  try {
+    // Once, what the first session makes a node keep for good is not that of a session.
+    if (plan.weighs && stage.cluster)
+      await run({
+        plan: { ...plan, weighs: false },
+        size: plan.smoke,
+        stage,
+        dir: join(dir, 'first'),
+        say: console.log,
+      });
+    return await run({ plan, size, stage, dir, say: console.log });
+  } finally {
+    await stage.stop();
+  }
+}
+
+if (process.argv.includes('--help') || process.env.SCENARIO === 'help') console.log(help);
+else {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    // What it has started is tied to it.
+    process.once(signal, () => process.exit(130));
+  try {
+    process.exitCode = await main(readSettings(process.env));
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,58 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { replaceMarked } from '../../gateway/bench/program.ts';
+import type { Machine } from './machine.ts';
+import { page } from './report-page.ts';
+import { compared, section, verdicts, type Result } from './tables.ts';
+
+const DOCUMENT = new URL('../../docs/performance.md', import.meta.url);
+
+/** Of the whole run. */
+export interface Head extends Machine {
+  /** ISO 8601. */
+  readonly time: string;
+  readonly nodes: number;
+}
+
+/**
+ * Writes `summary.md`, `report.html` and `report.json` into a folder.
+ * @param writes the table of docs/performance.md too, when candidates were compared
+ * @returns the summary
+ */
+export function writeReport(
+  dir: string,
+  head: Head,
+  results: readonly Result[],
+  writes: boolean,
+): string {
+  const { time, machine, versions, commit, nodes } = head;
+  const text = [
+    `# Load test of ${time.slice(0, 16).replace('T', ' ')} UTC`,
+    `Commit ${commit}, ${nodes} nodes. ${versions}. ${machine}.`,
+    ...results.map(section),
+  ].join('\n\n');
+  writeFileSync(join(dir, 'summary.md'), `${text}\n`);
+  writeFileSync(join(dir, 'report.json'), `${JSON.stringify({ ...head, results }, null, 2)}\n`);
+  writeFileSync(join(dir, 'report.html'), page(head, results, text));
+  if (writes) {
+    const before = readFileSync(DOCUMENT, 'utf8');
+    writeFileSync(DOCUMENT, replaceMarked(before, 'load', table(head, results)));
+  }
+  return `${text}\n`;
+}
+
+function table(
+  { time, machine, versions, commit, nodes }: Head,
+  results: readonly Result[],
+): string {
+  const rounds = results[0]!.outcomes.length / 2;
+  return [
+    ...compared(results),
+    '',
+    `Medians of ${rounds} rounds each, in turns, ${nodes} nodes, ${time.slice(0, 10)}, commit ${commit}, ${versions}, ${machine}.`,
+    '',
+    ...results.flatMap(({ name, outcomes }) => [`${name}:`, '', verdicts(outcomes), '']),
+  ]
+    .join('\n')
+    .trimEnd();
+}

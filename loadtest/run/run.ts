@@ -1,0 +1,155 @@
+import { mkdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Conductor } from './conductor.ts';
+import { K6 } from './k6.ts';
+import type { Measured, Outcome } from './measured.ts';
+import { usageOf, type Usage } from './memory.ts';
+import type { Plan, Scene, Size } from './plan.ts';
+import { Samples } from './samples.ts';
+import { Services } from './services.ts';
+import type { Stage } from './stage.ts';
+import { invalidity } from './validity.ts';
+
+export interface RunOptions {
+  readonly plan: Plan;
+  readonly size: Size;
+  readonly stage: Stage;
+  /** Where its files go; made when it is not there. */
+  readonly dir: string;
+  readonly say: (line: string) => void;
+  /** Further settings of the script. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The longest that people may take to connect, and k6 to end. */
+const CONNECT_SECONDS = 180;
+const END_SECONDS = 60;
+/** Of events. */
+const BYTES = 100;
+const SETTLE_SECONDS = 10;
+/** After what goes wrong on purpose, the load goes on. */
+const AFTER_DRAMA_MS = 2000;
+/** A script's VU has so many people at most. */
+const PEOPLE_OF_A_VU = 500;
+
+const KIB = 1024;
+
+let runs = 0;
+
+/** Puts a scenario's load on a stage once. @throws Error when a part of the run itself fails */
+export async function run(options: RunOptions): Promise<Outcome> {
+  const { plan, size, stage, dir } = options;
+  mkdirSync(dir, { recursive: true });
+  const conductor = await Conductor.start();
+  const name = `load${process.pid}-${++runs}`;
+  const facts: Record<string, number> = {};
+  if (plan.weighs) note(facts, 'alone', await usageOf(stage));
+  const vus = Math.max(2, Math.ceil(size.sessions / PEOPLE_OF_A_VU));
+  // Of a deployment elsewhere the stream is out of reach: k6 sends over REST, by the clock.
+  const isStream = stage.cluster !== undefined || !plan.services;
+  const k6 = new K6(
+    plan.name,
+    {
+      LOAD_URLS: stage.urls(plan.network ?? false).join(','),
+      ...(stage.secret ? { LOAD_SECRET: stage.secret } : {}),
+      LOAD_RUN: name,
+      LOAD_DOOR: isStream ? 'stream' : 'rest',
+      ...(isStream ? { LOAD_CONTROL: conductor.url } : {}),
+      SESSIONS: String(size.sessions),
+      SECONDS: String(size.seconds),
+      RATE: size.rates.join(','),
+      VUS: String(vus),
+      BYTES: String(BYTES),
+      SETTLE: String(plan.settleSeconds ?? SETTLE_SECONDS),
+      ...options.env,
+    },
+    dir,
+  );
+  const services =
+    plan.services && stage.cluster ? await Services.start(stage.cluster.redisUrl) : undefined;
+  const ours = [process.pid, ...(services ? [services.pid] : [])];
+  const samples = watch(stage, k6, ours);
+  try {
+    if (isStream) {
+      const late = sleep(CONNECT_SECONDS * 1000, undefined, { ref: false });
+      await Promise.race([conductor.areReady(vus), k6.ended(), late]);
+      const at = conductor.go();
+      samples.begin();
+      const scene: Scene = { stage, size, run: name, at, facts, say: options.say, ours };
+      conductor.end(await Promise.race([load(plan, scene, services), k6.ended()]));
+    } else {
+      samples.begin();
+      await Promise.race([
+        plan.drama?.({ stage, size, run: name, at: Date.now(), facts, say: options.say, ours }),
+        k6.ended(),
+      ]);
+    }
+    const seconds = END_SECONDS + (isStream ? 0 : CONNECT_SECONDS + size.seconds);
+    const { metrics, checks } = await k6.result(seconds);
+    samples.stop();
+    const measured: Measured = {
+      candidate: stage.candidate,
+      sessions: size.sessions,
+      seconds: size.seconds,
+      metrics,
+      samples: samples.taken,
+      facts,
+    };
+    return judge(plan, measured, checks);
+  } finally {
+    k6.stop();
+    services?.stop();
+    samples.stop();
+    conductor.stop();
+  }
+}
+
+/** The load from its beginning to its end. @returns events that services have written */
+async function load(plan: Plan, scene: Scene, services?: Services): Promise<number> {
+  const { size, at, facts, run: name } = scene;
+  const seconds = size.seconds / size.rates.length;
+  const steps = size.rates.map((rate) => ({ rate, seconds }));
+  // With a drama it goes on until that is over.
+  if (plan.drama) steps.push({ rate: steps.at(-1)!.rate, seconds: CONNECT_SECONDS });
+  const { sessions } = size;
+  const writing = services?.write({ run: name, sessions, steps, at, bytes: BYTES });
+  await Promise.all([plan.drama?.(scene), sleep(at + size.seconds * 1000 - Date.now())]);
+  if (plan.weighs) note(facts, 'with people', await usageOf(scene.stage));
+  if (plan.drama) {
+    await sleep(AFTER_DRAMA_MS);
+    services?.end();
+  }
+  const written = await writing;
+  if (!written) return 0;
+  facts['writer lag p99, ms'] = written.lag.p99;
+  facts['writes repeated'] = written.repeated;
+  return written.sent;
+}
+
+function note(facts: Record<string, number>, when: string, usage: Usage): void {
+  facts[`KiB ${when}`] = usage.residentBytes / KIB;
+  facts[`heap KiB ${when}`] = usage.heapBytes / KIB;
+  facts[`millicores ${when}`] = usage.cpu * 1000;
+}
+
+function judge(plan: Plan, measured: Measured, thresholds: Outcome['checks']): Outcome {
+  const checks = [...thresholds, ...(plan.checks?.(measured) ?? [])];
+  const invalid = invalidity(measured, plan.takesRedis);
+  const isMet = checks.every((check) => check.isMet);
+  const verdict = invalid.length > 0 ? 'invalid' : isMet ? 'passed' : 'failed';
+  return { ...measured, figures: plan.figures(measured), checks, invalid, verdict };
+}
+
+function watch({ cluster }: Stage, k6: K6, ours: readonly number[]): Samples {
+  return new Samples({
+    nodes: () =>
+      (cluster?.nodes ?? []).map(({ number, managementUrl, process: { pid } }) => ({
+        number,
+        pid: pid!,
+        ...(managementUrl === '' ? {} : { metrics: `${managementUrl}/metrics` }),
+      })),
+    redis: () => cluster?.redis?.pid,
+    k6: () => k6.pid,
+    ours: () => ours,
+  });
+}

@@ -1,0 +1,41 @@
+import { availableParallelism } from 'node:os';
+import { type Measured, statistic } from './measured.ts';
+
+/** Beyond these a number says more of this machine, or of k6, than of the gateway. */
+const MOST = {
+  /** Of k6's own timers, 99 %, in ms. */
+  clientDelay: 50,
+  /** Of the machine, by k6. */
+  k6: 0.6,
+  /** Of the machine, by whatever is not part of the run. */
+  others: 0.15,
+  /** Of the machine, by all. */
+  machine: 0.97,
+  /** Of the writer behind its plan, 99 %, in ms. */
+  lag: 50,
+};
+
+/** Why the run's numbers are not the gateway's. @param takesRedis the writer had to wait for Redis */
+export function invalidity(measured: Measured, takesRedis = false): string[] {
+  const { samples, facts } = measured;
+  const reasons: string[] = [];
+  const say = (isBad: boolean, reason: string) => isBad && reasons.push(reason);
+  const delay = statistic(measured, 'load_client_delay', 'p(99)') ?? 0;
+  say(delay > MOST.clientDelay, `timers of k6 were ${Math.round(delay)} ms late (p99)`);
+  const dropped = statistic(measured, 'dropped_iterations', 'count') ?? 0;
+  say(dropped > 0, `k6 did not begin ${dropped} iterations that were due`);
+  const lag = facts['writer lag p99, ms'] ?? 0;
+  say(!takesRedis && lag > MOST.lag, `the writer was ${Math.round(lag)} ms late (p99)`);
+  const during = samples.filter(({ second }) => second >= 0);
+  if (during.length === 0) return reasons;
+  const mean = (of: (sample: (typeof during)[number]) => number) =>
+    during.reduce((sum, sample) => sum + of(sample), 0) / during.length;
+  const percent = (share: number) => `${Math.round(share * 100)} %`;
+  const k6 = mean((sample) => sample.k6?.cpu ?? 0) / availableParallelism();
+  say(k6 > MOST.k6, `k6 took ${percent(k6)} of the machine`);
+  const others = mean((sample) => sample.others);
+  say(others > MOST.others, `others took ${percent(others)} of the machine`);
+  const machine = mean((sample) => sample.machine);
+  say(machine > MOST.machine, `the machine was busy (${percent(machine)})`);
+  return reasons;
+}

@@ -1,0 +1,77 @@
+import exec from 'k6/execution';
+import http from 'k6/http';
+import { begun, ended, settled } from './acts.ts';
+import { disperse, gather, Person } from './crowd.ts';
+import { Ledger } from './ledger.ts';
+import { account, arrival, measures, watchDelay } from './measures.ts';
+import { serviceToken, settings, urlOf, userOf } from './settings.ts';
+
+/** As services write it; `../run/writer.ts` has the same. */
+interface Numbered {
+  readonly n: number;
+  readonly at: number;
+  readonly step: number;
+}
+
+const STEPS = settings.rates.map((_, step) => ({ step: String(step) }));
+
+class Listener extends Person {
+  readonly ledger = new Ledger();
+
+  constructor(index: number, leavesWhenDropped: boolean) {
+    super(index);
+    this.socket.on('numbered', ({ n, at, step }: Numbered) => {
+      measures.delivery.add(arrival(this.socket, at), STEPS[step]);
+      this.ledger.take(n);
+    });
+    if (leavesWhenDropped) this.socket.on('disconnect', () => this.leave());
+  }
+
+  /** @param sent to all people, in turn */
+  owed(sent: number): number {
+    return Math.ceil(Math.max(0, sent - this.index) / settings.sessions);
+  }
+}
+
+/**
+ * People who are sent numbered events, each its own, by services outside of them. What is lost, doubled and out
+ * of order is counted, as is who loses its connection and when it is back.
+ * @param leaves every so many-th person goes for good when its connection is lost; 0: nobody
+ */
+export async function listen(leaves = 0): Promise<void> {
+  const stopWatching = watchDelay();
+  const people = await gather(
+    (index) => new Listener(index, leaves > 0 && index % leaves === leaves - 1),
+  );
+  const sent = await ended(await begun());
+  const staying = () => people.filter(({ stays }) => stays);
+  await settled(() => staying().every((each) => each.isConnected && isComplete(each)));
+  for (const person of staying()) account(person.ledger, person.owed(sent));
+  disperse(people);
+  stopWatching();
+
+  function isComplete(person: Listener): boolean {
+    return person.ledger.lost(person.owed(sent)) === 0;
+  }
+}
+
+/** The REST door: one event each time that it is called, by an executor with an arrival rate. */
+export function send(): void {
+  const nth = exec.scenario.iterationInTest;
+  const index = nth % settings.sessions;
+  const message = {
+    n: Math.floor(nth / settings.sessions),
+    at: exec.scenario.startTime + (nth * 1000) / settings.rates[0]!,
+    step: 0,
+    pad: 'x'.repeat(settings.bytes),
+  };
+  const answer = http.post(
+    `${urlOf(nth)}/api/gateway/send`,
+    JSON.stringify({ userId: userOf(index), event: 'numbered', message }),
+    {
+      headers: { authorization: `Bearer ${serviceToken()}`, 'content-type': 'application/json' },
+      tags: { name: 'send' },
+    },
+  );
+  measures.refused.add(answer.status === 200 ? 0 : 1);
+}

@@ -1,0 +1,54 @@
+import type { Options, Scenario } from 'k6/options';
+import { connectSeconds, settings } from './settings.ts';
+
+/** What is read out of every run. */
+const STATISTICS = ['count', 'min', 'avg', 'med', 'p(95)', 'p(99)', 'p(99.9)', 'max'];
+/** Beyond what is planned, for nodes that start and faults that are waited for. */
+const SPARE_SECONDS = 120;
+
+/**
+ * Options of a scenario whose people are connected all the time.
+ * @param thresholds of k6, by metric
+ * @param door whether services send over REST when there is no stream; the script exports `send`
+ */
+export function crowd(thresholds: Readonly<Record<string, string[]>>, door = true): Options {
+  const { seconds, settleSeconds, vus, rates } = settings;
+  const most = connectSeconds + seconds + settleSeconds + SPARE_SECONDS;
+  const people: Scenario = {
+    executor: 'per-vu-iterations',
+    vus,
+    iterations: 1,
+    maxDuration: `${Math.ceil(most)}s`,
+    gracefulStop: '5s',
+  };
+  const services: Scenario = {
+    executor: 'constant-arrival-rate',
+    exec: 'send',
+    startTime: `${connectSeconds}s`,
+    rate: rates[0]!,
+    duration: `${seconds}s`,
+    preAllocatedVUs: Math.min(100, Math.ceil(rates[0]! / 10) + 5),
+    gracefulStop: '5s',
+  };
+  return {
+    scenarios: { people, ...(door && settings.door === 'rest' ? { services } : {}) },
+    thresholds,
+    summaryTrendStats: STATISTICS,
+    // No time series for each address.
+    systemTags: ['scenario', 'name', 'status', 'error_code', 'check'],
+  };
+}
+
+/** Nobody is lost, and nothing of what they were sent. */
+export const INTACT = {
+  load_not_connected: ['count==0'],
+  load_not_back: ['count==0'],
+  load_lost: ['count==0'],
+  load_doubled: ['count==0'],
+  load_out_of_order: ['count==0'],
+};
+
+/** Makes k6 tell them apart in the summary; holds always. @param values of the tag */
+export function apart(metric: string, tag: string, values: readonly (string | number)[]) {
+  return Object.fromEntries(values.map((value) => [`${metric}{${tag}:${value}}`, ['p(99)>=0']]));
+}

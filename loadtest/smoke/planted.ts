@@ -1,0 +1,78 @@
+import type { Way } from '../run/balancer.ts';
+
+/** What can be wrong with a gateway; every hundredth event suffers it, or every one is slow. */
+export type Fault = 'drops' | 'doubles' | 'reorders' | 'slow';
+
+const EVERY = 100;
+const SLOW_MS = 600;
+
+/** A gateway with a fault that can be chosen: what nodes write to clients passes through here. */
+export class Planted {
+  fault: Fault | undefined;
+  private events = 0;
+
+  /** What stands in the way of one connection. */
+  readonly newWay = (): Way => {
+    const frames = new Frames();
+    let held: Buffer | undefined;
+    return (chunk, forward) => {
+      for (const part of frames.of(chunk)) {
+        const isHit = part.isEvent && ++this.events % EVERY === 0;
+        if (held && part.isEvent) {
+          forward(Buffer.concat([part.bytes, held]));
+          held = undefined;
+        } else if (isHit && this.fault === 'reorders') held = part.bytes;
+        else if (isHit && this.fault === 'doubles')
+          forward(Buffer.concat([part.bytes, part.bytes]));
+        else if (isHit && this.fault === 'drops') continue;
+        else if (this.fault === 'slow') setTimeout(() => forward(part.bytes), SLOW_MS);
+        else forward(part.bytes);
+      }
+    };
+  };
+}
+
+interface Part {
+  readonly bytes: Buffer;
+  /** A WebSocket frame that is an event of Socket.IO. */
+  readonly isEvent: boolean;
+}
+
+/** Takes what a server writes apart: the head of its answer, then WebSocket frames, which have no mask. */
+class Frames {
+  private rest: Buffer = Buffer.alloc(0);
+  private isOpen = false;
+
+  /** @returns what is complete */
+  of(chunk: Buffer): Part[] {
+    this.rest = Buffer.concat([this.rest, chunk]);
+    const parts: Part[] = [];
+    for (let end = this.end(); end > 0 && end <= this.rest.length; end = this.end()) {
+      const bytes = this.rest.subarray(0, end);
+      const payload = bytes.subarray(headOf(bytes));
+      parts.push({
+        bytes,
+        isEvent: this.isOpen && /^42[[/]/.test(payload.toString('latin1', 0, 3)),
+      });
+      this.rest = this.rest.subarray(end);
+      this.isOpen = true;
+    }
+    return parts;
+  }
+
+  /** Where the first part ends; 0 when that cannot be said yet. */
+  private end(): number {
+    const { rest } = this;
+    if (!this.isOpen) return rest.indexOf('\r\n\r\n') + 4 === 3 ? 0 : rest.indexOf('\r\n\r\n') + 4;
+    if (rest.length < 2 || rest.length < headOf(rest)) return 0;
+    const short = rest[1]! & 127;
+    if (short < 126) return 2 + short;
+    return short === 126 ? 4 + rest.readUInt16BE(2) : 10 + Number(rest.readBigUInt64BE(2));
+  }
+}
+
+/** Of a frame. */
+function headOf(frame: Buffer): number {
+  const short = frame[1]! & 127;
+  return short < 126 ? 2 : short === 126 ? 4 : 10;
+}
