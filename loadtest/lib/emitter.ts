@@ -1,16 +1,18 @@
 /** What an event is given to; its arguments are the event's. */
 export type Listener = (...args: never[]) => void;
 
-/** Listeners by event name. What has none keeps nothing: there may be very many of these. */
+/**
+ * Listeners by event name. There may be very many of these: what has none keeps nothing, and a
+ * field that is only declared (here and in what extends this) takes no memory until it is set.
+ */
 export class Emitter {
-  private listeners: Map<string, Listener[]> | undefined;
+  declare private listeners: Map<string, Listener | Listener[]> | undefined;
 
   /** Calls `listener` at each such event. */
   on(event: string, listener: Listener): this {
     this.listeners ??= new Map();
     const known = this.listeners.get(event);
-    if (known) known.push(listener);
-    else this.listeners.set(event, [listener]);
+    this.listeners.set(event, known ? [known, listener].flat() : listener);
     return this;
   }
 
@@ -26,22 +28,19 @@ export class Emitter {
   /** Forgets one listener, all of an event, or all. */
   off(event?: string, listener?: Listener): this {
     if (event === undefined) this.listeners = undefined;
-    else if (!listener) this.listeners?.delete(event);
-    else {
-      const rest = this.listeners?.get(event)?.filter((known) => known !== listener) ?? [];
-      if (rest.length > 0) this.listeners?.set(event, rest);
-      else this.listeners?.delete(event);
-    }
+    const known = event === undefined ? undefined : this.listeners?.get(event);
+    if (event === undefined || !known) return this;
+    const rest = listener ? [known].flat().filter((each) => each !== listener) : [];
+    if (rest.length > 0) this.listeners?.set(event, rest);
+    else this.listeners?.delete(event);
     return this;
   }
 
   /** Calls the listeners in the order in which they came. */
   protected fire(event: string, ...args: unknown[]): void {
-    const listeners = this.listeners?.get(event);
-    if (!listeners) return;
-    // A listener may remove itself or add another while it runs.
-    for (const listener of listeners.length > 1 ? [...listeners] : listeners) {
-      listener(...(args as never[]));
-    }
+    const known = this.listeners?.get(event);
+    if (!known) return;
+    if (typeof known === 'function') return known(...(args as never[]));
+    for (const listener of known) listener(...(args as never[]));
   }
 }

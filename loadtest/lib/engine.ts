@@ -4,17 +4,16 @@ import { PollingTransport } from './polling.ts';
 import type { CloseDetails, Target, Transport, TransportOwner } from './transport.ts';
 import { WebSocketTransport } from './websocket.ts';
 
-/** What an engine needs to know. */
-export interface EngineOptions {
-  /** The first one is opened; a WebSocket behind polling is changed to when the server offers it. */
-  transports: ('websocket' | 'polling')[];
-  upgrade: boolean;
-  /** For the handshake, in ms. */
-  timeout: number;
-}
-
-/** Who uses an engine. */
+/** Who uses an engine, and how. */
 export interface EngineOwner {
+  readonly target: Target;
+  readonly options: {
+    /** The first one is opened; a WebSocket behind polling is changed to when the server offers it. */
+    transports?: ('websocket' | 'polling')[];
+    upgrade?: boolean;
+    /** For the handshake, in ms. */
+    timeout?: number;
+  };
   opened(engine: Engine): void;
   /** The frame of a message, without Engine.IO's type. */
   message(engine: Engine, frame: Frame): void;
@@ -44,7 +43,7 @@ interface Handshake {
 
 /** One Engine.IO 4 connection: handshake, heartbeat, upgrade. It opens when it is made. */
 export class Engine implements TransportOwner, Waiting {
-  id: string | undefined;
+  declare id: string | undefined;
   state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
   /** The handshake must be done by then; later, the next ping must come. */
   deadline: number;
@@ -52,24 +51,21 @@ export class Engine implements TransportOwner, Waiting {
   patience: number;
   /** What carries packets now. */
   transport: Transport;
-  private readonly target: Target;
-  private readonly options: EngineOptions;
   private readonly owner: EngineOwner;
   /** What waits for a transport that can be written to. */
-  private waiting: Frame[] | undefined;
-  private probe: Transport | undefined;
-  private changing = false;
-  private maxPayload = 0;
+  declare private waiting: Frame[] | undefined;
+  declare private probe: Transport | undefined;
+  declare private changing: boolean | undefined;
+  declare private maxPayload: number | undefined;
 
-  constructor(target: Target, options: EngineOptions, owner: EngineOwner) {
-    this.target = target;
-    this.options = options;
+  constructor(owner: EngineOwner) {
     this.owner = owner;
-    this.patience = options.timeout;
-    this.deadline = Date.now() + options.timeout;
+    const { target, options } = owner;
+    this.patience = options.timeout ?? 20_000;
+    this.deadline = Date.now() + this.patience;
     expect(this);
     this.transport =
-      options.transports[0] === 'polling'
+      options.transports?.[0] === 'polling'
         ? new PollingTransport(target, this)
         : new WebSocketTransport(target, this);
   }
@@ -103,11 +99,12 @@ export class Engine implements TransportOwner, Waiting {
    * out: what then is left of this connection is given back, to be closed some time.
    */
   lose(silent: boolean): Transport[] {
-    const lost = this.probe ? [this.transport, this.probe] : [this.transport];
-    if (silent) for (const transport of lost) transport.lose();
-    if (this.state === 'opening') this.fail(new TransportError('network connection lost'));
-    else this.end('transport close', { description: 'network connection lost' });
-    return silent ? lost : [];
+    const { state, transport, probe } = this;
+    if (state === 'opening') this.fail(new TransportError('network connection lost'));
+    if (state !== 'open') return [];
+    this.end('transport close', { description: 'network connection lost' }, silent);
+    if (!silent) return [];
+    return probe ? [transport, probe] : [transport];
   }
 
   expire(): void {
@@ -162,16 +159,17 @@ export class Engine implements TransportOwner, Waiting {
   private greeted({ sid, upgrades, pingInterval, pingTimeout, maxPayload }: Handshake): void {
     this.id = sid;
     this.patience = pingInterval + pingTimeout;
-    this.maxPayload = maxPayload;
+    if (this.transport.name === 'polling') this.maxPayload = maxPayload;
     this.deadline = Date.now() + this.patience;
     this.state = 'open';
     // It may be sooner than the handshake's.
     expect(this);
     this.owner.opened(this);
-    const { upgrade, transports } = this.options;
-    const better = upgrades.includes('websocket') && transports.includes('websocket');
-    if (this.id !== undefined && upgrade && better) {
-      this.probe = new WebSocketTransport(this.target, this);
+    const { target, options } = this.owner;
+    const better = upgrades.includes('websocket') && options.transports?.includes('websocket');
+    // Who was told may have closed it.
+    if (better && options.upgrade !== false && this.id !== undefined) {
+      this.probe = new WebSocketTransport(target, this);
     }
   }
 
@@ -207,7 +205,7 @@ export class Engine implements TransportOwner, Waiting {
 
   /** How many of these may go in one request. */
   private fitting(frames: Frame[]): number {
-    if (this.transport.name === 'websocket' || this.maxPayload === 0) return frames.length;
+    if (this.transport.name === 'websocket' || !this.maxPayload) return frames.length;
     let size = 0;
     for (const [index, frame] of frames.entries()) {
       // UTF-8 has up to 3 bytes for a unit, base64 4 characters for 3 bytes.
@@ -222,13 +220,15 @@ export class Engine implements TransportOwner, Waiting {
     this.end('transport error', error);
   }
 
-  private end(reason: string, description: unknown): void {
+  private end(reason: string, description: unknown, silent = false): void {
     if (this.state === 'closed') return;
     // As in socket.io-client: closed cleanly before the handshake is a failure only after `timeout`.
     if (this.state !== 'opening' || reason !== 'transport close') giveUp(this);
     this.state = 'closed';
-    this.probe?.close();
-    this.transport.close();
+    for (const transport of [this.transport, this.probe]) {
+      if (silent) transport?.lose();
+      else transport?.close();
+    }
     this.id = undefined;
     this.probe = undefined;
     this.waiting = undefined;

@@ -1,8 +1,8 @@
 import http from 'k6/http';
 import { Backoff } from './backoff.ts';
 import { Emitter } from './emitter.ts';
-import { Engine, TransportError, type EngineOptions, type EngineOwner } from './engine.ts';
-import { Decoder, encode, type Frame, type Packet } from './packet.ts';
+import { Engine, TransportError, type EngineOwner } from './engine.ts';
+import { decode, encode, type Frame, type Packet, type Partial } from './packet.ts';
 import { Socket, type SocketOptions } from './socket.ts';
 import { after, cancel, type Waiting } from './timers.ts';
 import type { Target, Transport } from './transport.ts';
@@ -41,56 +41,40 @@ export interface Options extends SocketOptions {
  */
 export class Manager extends Emitter implements EngineOwner {
   /** The present connection, or the last one. */
-  engine: Engine | undefined;
+  declare engine: Engine | undefined;
   readonly options: Options;
+  /** @internal */
+  readonly target: Target;
   private state: 'closed' | 'opening' | 'open' = 'closed';
-  private readonly target: Target;
-  private readonly backoff: Backoff;
-  private readonly sockets: Socket[] = [];
-  private decoder = new Decoder();
-  private reconnecting = false;
-  private skipReconnect = false;
-  private timer: Waiting | undefined;
-  private offlineUntil = 0;
-  private lost: Transport[] | undefined;
-  private done: ((error?: Error) => void) | undefined;
+  /** The first of its sockets; each knows the next. */
+  declare private first: Socket | undefined;
+  declare private backoff: Backoff | undefined;
+  declare private partial: Partial | undefined;
+  declare private reconnecting: boolean | undefined;
+  declare private skipReconnect: boolean | undefined;
+  declare private timer: Waiting | undefined;
+  declare private offlineUntil: number | undefined;
+  declare private lost: Transport[] | undefined;
+  declare private done: ((error?: Error) => void) | undefined;
 
   /** `url` is `http://host:port` (or https, ws, wss), with what `query` should be behind `?`. */
   constructor(url: string, options: Options = {}) {
     super();
     this.options = options;
-    const parts = /^(https?|wss?):\/\/([^/?#]+)[^?#]*(?:\?([^#]*))?/.exec(url);
-    if (!parts) throw new Error(`not the address of a server: ${url}`);
-    const [, scheme, host, query] = parts;
-    const origin = `${scheme === 'https' || scheme === 'wss' ? 'https' : 'http'}://${host}`;
-    const path = `${(options.path ?? '/socket.io').replace(/\/$/, '')}/`;
-    this.target = {
-      origin,
-      path,
-      query: options.query ?? (query === undefined ? {} : parseQuery(query)),
-      headers: options.extraHeaders ?? {},
-      // Without a name each address, with its session's id, would be a time series.
-      tags: { name: `${origin}${path}`, ...options.tags },
-      jar: new http.CookieJar(),
-    };
-    const { reconnectionDelay, reconnectionDelayMax, randomizationFactor } = options;
-    this.backoff = new Backoff(
-      reconnectionDelay ?? 1000,
-      reconnectionDelayMax ?? 5000,
-      randomizationFactor ?? 0.5,
-    );
+    this.target = targetOf(url, options);
     if (options.autoConnect !== false) this.open();
   }
 
   /** The socket of a namespace; asked for again, the same one, connected again if it had ended. */
   socket(nsp: string, options: SocketOptions = this.options): Socket {
-    const known = this.sockets.find((socket) => socket.nsp === nsp);
-    if (known) {
+    for (let known = this.first; known; known = known.next) {
+      if (known.nsp !== nsp) continue;
       if (this.options.autoConnect !== false && !known.active) known.connect();
       return known;
     }
     const socket = new Socket(this, nsp, options);
-    this.sockets.push(socket);
+    if (this.first) socket.next = this.first;
+    this.first = socket;
     if (this.options.autoConnect !== false) socket.connect();
     return socket;
   }
@@ -122,15 +106,13 @@ export class Manager extends Emitter implements EngineOwner {
     if (this.state !== 'closed') return;
     this.state = 'opening';
     this.skipReconnect = false;
-    this.done = done;
-    if (Date.now() < this.offlineUntil) {
+    if (done) this.done = done;
+    if (Date.now() < (this.offlineUntil ?? 0)) {
       // Not at once: who calls has not yet attached listeners.
       this.timer = after(0, () => this.unopened(new TransportError('websocket error')));
       return;
     }
-    const { transports = ['websocket'], upgrade = true, timeout = 20_000 } = this.options;
-    const options: EngineOptions = { transports, upgrade, timeout };
-    this.engine = new Engine(this.target, options, this);
+    this.engine = new Engine(this);
   }
 
   /** @internal */
@@ -150,33 +132,39 @@ export class Manager extends Emitter implements EngineOwner {
 
   /** @internal Once no socket wants it, the connection ends. */
   release(): void {
-    if (!this.sockets.some(({ active }) => active)) this.disconnect();
+    for (let socket = this.first; socket; socket = socket.next) if (socket.active) return;
+    this.disconnect();
   }
 
   /** @internal */
   opened(engine: Engine): void {
     if (engine !== this.engine) return;
     this.state = 'open';
-    this.decoder = new Decoder();
+    if (this.partial) this.partial = undefined;
     this.fire('open');
-    for (const socket of this.active()) socket.opened();
+    this.each((socket) => socket.opened());
     const { done } = this;
+    if (!done) return;
     this.done = undefined;
-    done?.();
+    done();
   }
 
   /** @internal */
   message(engine: Engine, frame: Frame): void {
     if (engine !== this.engine || this.state !== 'open') return;
-    let packet: Packet | undefined;
+    let read: Packet | Partial;
     try {
-      packet = this.decoder.add(frame);
+      read = decode(frame, this.partial);
     } catch (error) {
       return this.end('parse error', error);
     }
-    if (!packet) return;
-    for (const socket of this.sockets) {
-      if (socket.nsp === packet.nsp && socket.active) return socket.received(packet);
+    if ('packet' in read) {
+      this.partial = read;
+      return;
+    }
+    if (this.partial) this.partial = undefined;
+    for (let socket = this.first; socket; socket = socket.next) {
+      if (socket.nsp === read.nsp && socket.active) return socket.received(read);
     }
   }
 
@@ -203,12 +191,12 @@ export class Manager extends Emitter implements EngineOwner {
     this.state = 'closed';
     this.tellError(error);
     if (done) done(error);
-    else if (!this.reconnecting && this.backoff.attempts === 0) this.reconnect();
+    else if (!this.reconnecting && !this.backoff?.attempts) this.reconnect();
   }
 
   private tellError(error: Error): void {
     this.fire('error', error);
-    for (const socket of this.active()) socket.failed(error);
+    this.each((socket) => socket.failed(error));
   }
 
   private end(reason: string, description: unknown): void {
@@ -216,27 +204,33 @@ export class Manager extends Emitter implements EngineOwner {
     this.timer = undefined;
     this.state = 'closed';
     this.engine?.close();
-    this.backoff.reset();
+    this.backoff?.reset();
     this.fire('close', reason, description);
-    for (const socket of this.active()) socket.closed(reason, description);
+    this.each((socket) => socket.closed(reason, description));
     if (!this.skipReconnect) this.reconnect();
   }
 
   private reconnect(): void {
     const { reconnection = true, reconnectionAttempts = Infinity } = this.options;
     if (!reconnection || this.reconnecting || this.skipReconnect) return;
-    if (this.backoff.attempts >= reconnectionAttempts) {
-      this.backoff.reset();
+    const { reconnectionDelay, reconnectionDelayMax, randomizationFactor } = this.options;
+    const backoff = (this.backoff ??= new Backoff(
+      reconnectionDelay ?? 1000,
+      reconnectionDelayMax ?? 5000,
+      randomizationFactor ?? 0.5,
+    ));
+    if (backoff.attempts >= reconnectionAttempts) {
+      backoff.reset();
       this.fire('reconnect_failed');
       return;
     }
     this.reconnecting = true;
-    this.timer = after(this.backoff.next(), () => this.attempt());
+    this.timer = after(backoff.next(), () => this.attempt(backoff));
   }
 
-  private attempt(): void {
+  private attempt(backoff: Backoff): void {
     if (this.skipReconnect) return;
-    this.fire('reconnect_attempt', this.backoff.attempts);
+    this.fire('reconnect_attempt', backoff.attempts);
     // A listener may have disconnected.
     if (this.skipReconnect) return;
     this.open((error) => {
@@ -246,15 +240,47 @@ export class Manager extends Emitter implements EngineOwner {
         this.fire('reconnect_error', error);
         return;
       }
-      const { attempts } = this.backoff;
-      this.backoff.reset();
+      const { attempts } = backoff;
+      backoff.reset();
       this.fire('reconnect', attempts);
     });
   }
 
-  private active(): Socket[] {
-    return this.sockets.filter(({ active }) => active);
+  /** Calls `tell` for each socket that wants the connection now. */
+  private each(tell: (socket: Socket) => void): void {
+    const active: Socket[] = [];
+    for (let socket = this.first; socket; socket = socket.next) {
+      if (socket.active) active.push(socket);
+    }
+    active.forEach(tell);
   }
+}
+
+const targets = new Map<string, Target>();
+
+/** Where `url` leads; thousands of sockets of a VU that go there alike share one. */
+function targetOf(url: string, options: Options): Target {
+  const { path = '/socket.io', query, extraHeaders, tags, transports } = options;
+  const polling = transports?.includes('polling') ?? false;
+  const key = (query ?? extraHeaders ?? tags ?? polling) ? undefined : `${url} ${path}`;
+  const known = key === undefined ? undefined : targets.get(key);
+  if (known) return known;
+  const parts = /^(https?|wss?):\/\/([^/?#]+)[^?#]*(?:\?([^#]*))?/.exec(url);
+  if (!parts) throw new Error(`not the address of a server: ${url}`);
+  const [, scheme, host, search] = parts;
+  const origin = `${scheme === 'https' || scheme === 'wss' ? 'https' : 'http'}://${host}`;
+  const slashed = `${path.replace(/\/$/, '')}/`;
+  const target: Target = {
+    origin,
+    path: slashed,
+    query: query ?? (search === undefined ? {} : parseQuery(search)),
+    headers: extraHeaders ?? {},
+    // Without a name each address, with its session's id, would be a time series.
+    tags: { name: `${origin}${slashed}`, ...tags },
+    jar: polling ? new http.CookieJar() : undefined,
+  };
+  if (key !== undefined) targets.set(key, target);
+  return target;
 }
 
 function parseQuery(text: string): Record<string, string> {

@@ -46,35 +46,31 @@ export function encode(packet: Packet): Frame[] {
   return binary ? [text, ...buffers] : [text];
 }
 
-/** Puts frames together to packets; one for each connection. */
-export class Decoder {
-  private packet: Packet | undefined;
-  private missing = 0;
-  private readonly buffers: ArrayBuffer[] = [];
-
-  /** The packet that this frame completes, if it does. Throws an Error on what is no Socket.IO. */
-  add(frame: Frame): Packet | undefined {
-    if (typeof frame !== 'string') return this.attach(frame);
-    if (this.packet) throw new Error('got plaintext data when reconstructing a packet');
-    const { packet, attachments } = parse(frame);
-    if (attachments === 0) return packet;
-    this.packet = packet;
-    this.missing = attachments;
-    return undefined;
-  }
-
-  private attach(frame: ArrayBuffer): Packet | undefined {
-    const { packet } = this;
-    if (!packet) throw new Error('got binary data when not reconstructing a packet');
-    this.buffers.push(frame);
-    if (this.buffers.length < this.missing) return undefined;
-    this.packet = undefined;
-    packet.data = putBack(packet.data, this.buffers.splice(0));
-    return packet;
-  }
+/** A packet whose bytes are not all there. */
+export interface Partial {
+  packet: Packet;
+  missing: number;
+  buffers: ArrayBuffer[];
 }
 
-function parse(text: string): { packet: Packet; attachments: number } {
+/**
+ * Reads the next frame of a connection, of whose packet frames before it may have been a part.
+ * Throws an Error on what is no Socket.IO.
+ */
+export function decode(frame: Frame, partial: Partial | undefined): Packet | Partial {
+  if (typeof frame === 'string') {
+    if (partial) throw new Error('got plaintext data when reconstructing a packet');
+    return parse(frame);
+  }
+  if (!partial) throw new Error('got binary data when not reconstructing a packet');
+  const { packet, buffers } = partial;
+  buffers.push(frame);
+  if (--partial.missing > 0) return partial;
+  packet.data = putBack(packet.data, buffers);
+  return packet;
+}
+
+function parse(text: string): Packet | Partial {
   let type = text.charCodeAt(0) - 48;
   if (!(type >= CONNECT && type <= BINARY_ACK)) throw new Error(`unknown packet type ${text[0]}`);
   let at = 1;
@@ -101,7 +97,7 @@ function parse(text: string): { packet: Packet; attachments: number } {
   if (at > start) packet.id = Number(text.slice(start, at));
   if (at < text.length) packet.data = JSON.parse(text.slice(at));
   if (!isValid(packet)) throw new Error('invalid payload');
-  return { packet, attachments };
+  return attachments === 0 ? packet : { packet, missing: attachments, buffers: [] };
 }
 
 function isValid({ type, data }: Packet): boolean {

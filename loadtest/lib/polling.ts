@@ -1,5 +1,5 @@
 import { b64decode, b64encode } from 'k6/encoding';
-import http from 'k6/http';
+import http, { type CookieJar } from 'k6/http';
 import type { Frame } from './packet.ts';
 import { address, type Target, type Transport, type TransportOwner } from './transport.ts';
 
@@ -112,7 +112,7 @@ export class PollingTransport implements Transport {
       {
         headers,
         tags: target.tags,
-        jar: target.jar,
+        jar: target.jar as CookieJar,
         timeout: owner.patience,
         responseType: 'text',
       },

@@ -32,29 +32,31 @@ export class Socket extends Emitter {
   readonly io: Manager;
   readonly nsp: string;
   /** Of the present connection; another one after each that was not recovered. */
-  id: string | undefined;
+  declare id: string | undefined;
   connected = false;
   /** Whether this connection took up the state of the one before: rooms and missed events. */
   recovered = false;
   /** Whether it is connected or will be, without another `connect()`. */
   active = false;
-  auth: SocketOptions['auth'];
-  private readonly ackTimeout: number | undefined;
-  private pid: string | undefined;
-  private offset: string | undefined;
+  declare auth: SocketOptions['auth'];
+  /** @internal Another one of the same Manager. */
+  declare next: Socket | undefined;
+  declare private readonly ackTimeout: number | undefined;
+  declare private pid: string | undefined;
+  declare private offset: string | undefined;
   private ids = 0;
-  private acks: Map<number, Ack> | undefined;
-  private unsent: Packet[] | undefined;
-  private early: unknown[][] | undefined;
-  private any: Listener[] | undefined;
-  private flags: { volatile?: boolean; timeout?: number } | undefined;
+  declare private acks: Map<number, Ack> | undefined;
+  declare private unsent: Packet[] | undefined;
+  declare private early: unknown[][] | undefined;
+  declare private any: Listener[] | undefined;
+  declare private flags: { volatile?: boolean; timeout?: number } | undefined;
 
   constructor(io: Manager, nsp: string, { auth, ackTimeout }: SocketOptions) {
     super();
     this.io = io;
     this.nsp = nsp;
-    this.auth = auth;
-    this.ackTimeout = ackTimeout;
+    if (auth !== undefined) this.auth = auth;
+    if (ackTimeout !== undefined) this.ackTimeout = ackTimeout;
   }
 
   /** Connects, also after `disconnect()` and after what is not tried again by itself. */
@@ -222,13 +224,13 @@ export class Socket extends Emitter {
     }
     this.id = data.sid;
     this.recovered = data.pid !== undefined && this.pid === data.pid;
-    this.pid = data.pid;
+    if (data.pid !== undefined || this.pid !== undefined) this.pid = data.pid;
     this.connected = true;
-    const { early = [], unsent = [] } = this;
-    this.early = undefined;
-    for (const args of early) this.hand(args);
-    this.unsent = undefined;
-    for (const packet of unsent) this.io.send(packet);
+    const { early, unsent } = this;
+    if (early) this.early = undefined;
+    early?.forEach((args) => this.hand(args));
+    if (unsent) this.unsent = undefined;
+    unsent?.forEach((packet) => this.io.send(packet));
     this.fire('connect');
   }
 

@@ -10,8 +10,8 @@ export interface Target {
   query: Record<string, string>;
   headers: Record<string, string>;
   tags: Record<string, string>;
-  /** One person's cookies: what makes a load balancer send all requests to one node. */
-  jar: CookieJar;
+  /** One person's cookies, where requests must all reach one node; else each connection begins without. */
+  jar: CookieJar | undefined;
 }
 
 /** What `disconnect` says beside its reason; `context` is k6's error, if there was one. */

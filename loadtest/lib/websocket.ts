@@ -1,3 +1,4 @@
+import http from 'k6/http';
 import { WebSocket } from 'k6/websockets';
 import type { Frame } from './packet.ts';
 import { address, type Target, type Transport, type TransportOwner } from './transport.ts';
@@ -23,17 +24,18 @@ const OPEN = 1;
 
 /** Engine.IO over a WebSocket: a packet is a frame. */
 export class WebSocketTransport implements Transport {
-  readonly name = 'websocket';
   writable = false;
   private readonly ws: Connection;
   private readonly owner: TransportOwner;
-  private message: Message | undefined;
-  private error: string | undefined;
-  private closed = false;
+  declare private message: Message | undefined;
+  declare private error: string | undefined;
+  declare private closed: true | undefined;
 
   constructor(target: Target, owner: TransportOwner) {
     this.owner = owner;
-    const { headers, tags, jar } = target;
+    const { headers, tags } = target;
+    // Never the jar that k6 has for all of a VU.
+    const jar = target.jar ?? new http.CookieJar();
     const url = address(target, 'websocket', owner.id);
     this.ws = new WebSocket(url, null, { headers, tags, jar }) as unknown as Connection;
     this.ws.binaryType = 'arraybuffer';
@@ -52,6 +54,10 @@ export class WebSocketTransport implements Transport {
       const details = { description: 'websocket connection closed', context: this.error };
       this.end(() => owner.ended(this, details));
     });
+  }
+
+  get name(): 'websocket' {
+    return 'websocket';
   }
 
   get receivedAt(): number | undefined {

@@ -22,11 +22,10 @@ export async function runScript(
   env: Record<string, string>,
   { fails = false }: { fails?: boolean } = {},
 ): Promise<Run> {
-  const program = execFileSync(join(tools, 'go-tool'), ['k6'], { encoding: 'utf8' }).trim();
   const flags = ['--quiet', '--no-usage-report', '--summary-mode=disabled', '--log-format=json'];
   const script = join(import.meta.dirname, 'scripts', `${name}.ts`);
   const child = tie(
-    spawn(program, ['run', ...flags, '--address=', script], {
+    spawn(k6Program(), ['run', ...flags, '--address=', script], {
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     }),
@@ -41,4 +40,9 @@ export async function runScript(
     .filter((line) => line.includes('"source":"console"'))
     .map((line): unknown => JSON.parse((JSON.parse(line) as { msg: string }).msg));
   return { said, output, code };
+}
+
+/** Where k6 is; it is built when it is not on PATH. */
+export function k6Program(): string {
+  return execFileSync(join(tools, 'go-tool'), ['k6'], { encoding: 'utf8' }).trim();
 }

@@ -1,6 +1,6 @@
 import { Decoder as RealDecoder, Encoder as RealEncoder } from 'socket.io-parser';
 import { describe, expect, it } from 'vitest';
-import { Decoder, encode, type Frame, type Packet } from '../lib/packet.ts';
+import { decode, encode, type Frame, type Packet, type Partial } from '../lib/packet.ts';
 
 const real = new RealEncoder();
 
@@ -14,8 +14,12 @@ function realDecoded(frames: Frame[]): unknown {
 }
 
 function decoded(frames: Frame[]): Packet[] {
-  const decoder = new Decoder();
-  return frames.flatMap((frame) => decoder.add(frame) ?? []);
+  let partial: Partial | undefined;
+  return frames.flatMap((frame) => {
+    const read = decode(frame, partial);
+    partial = 'packet' in read ? read : undefined;
+    return 'packet' in read ? [] : [read];
+  });
 }
 
 const buffer = new Uint8Array([1, 2, 3]).buffer;
