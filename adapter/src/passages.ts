@@ -26,7 +26,7 @@ export interface Passage {
 export function passagesOf(
   shards: readonly Shard[],
   namespace: string,
-  { stations, arrivals }: Move,
+  { stations, number, arrivals }: Move,
   stays: Stays,
   after: Position,
 ): Passage[] {
@@ -38,6 +38,8 @@ export function passagesOf(
       ),
   );
   if (first === -1) throw new Unrecoverable('position');
+  // The first ones may have been forgotten: they are counted nevertheless.
+  const numberOf = (index: number) => number - (stations.length - 1) + index;
   return stations.slice(first).map(({ node, from: begin, to }, nth) => {
     const from = nth === 0 ? after.places : begin.map(whole);
     const stretches: Stretch[] = [];
@@ -54,7 +56,8 @@ export function passagesOf(
       }
       if (start.id === upTo) continue;
       if (!nodes.has(node)) throw new Unrecoverable('node');
-      const ofStation = membershipOf(stays, first + nth, index);
+      const station = numberOf(first + nth);
+      const ofStation = membershipOf(stays, station, index);
       stretches.push({ shard, namespace, rooms: ofStation, after: start, upTo });
     }
     return { node, from, stretches };

@@ -250,14 +250,13 @@ export class Recovery {
         throw new Unrecoverable('unknown');
     }
     // From here on nothing is awaited: what is delivered later, the session gets live.
-    const last = moved.stations.length;
     passages.push({
       node: me,
       from: moved.arrivals.map(({ here }) => whole(here)),
       stretches: shards.all.map((shard, index) => ({
         shard,
         namespace,
-        rooms: membershipOf(stays, last, index),
+        rooms: membershipOf(stays, station + 1, index),
         after: whole(moved.arrivals[index]!.here),
         upTo: shard.entry(),
       })),

@@ -124,6 +124,23 @@ test('a return that nobody heard of, with rooms that were joined, is continued f
   expect(client.said).toEqual([1, 2, 3]);
 });
 
+test('who left rooms on the way and joined others since is given what those said', async () => {
+  const { node, client } = await killUnread(1, async (on) => {
+    await move(on, 'leaveAll', 'out');
+  });
+  expect(await client.comeBack(node)).toBe(true);
+  await client.join('new');
+  await say(node, 'by', 1);
+  await until(() => client.said.includes(1));
+  for (const [index, to] of [await start(), await start()].entries()) {
+    await client.lose(stage.nodes[index]);
+    await say(node, 'new', 2 + index);
+    expect(await client.comeBack(to)).toBe(true);
+    await until(() => client.said.length === 2 + index);
+  }
+  expect(client.said).toEqual([1, 2, 3]);
+});
+
 test('who is made to join a room is not taken for somebody who was there before', async () => {
   const { node, client } = await killUnread(1, async (on) => {
     await mailboxOf(on).joinAll('/', { rooms: ['in'] }, ['other']);
