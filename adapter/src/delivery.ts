@@ -3,6 +3,7 @@ import type { Namespace, Socket } from 'socket.io';
 import type { Packet } from 'socket.io-parser';
 import type { MailboxAdapter } from './adapter.js';
 import {
+  type Client,
   type WriteOptions,
   clientOf,
   encoderOf,
@@ -10,6 +11,7 @@ import {
   hasOutgoingListeners,
   isReady,
   rawSocketOf,
+  takesFrames,
   tellOutgoingListeners,
   writeTogether,
 } from './engine.js';
@@ -87,15 +89,30 @@ export class Delivery {
   }
 }
 
+/** Bytes of missed events that are put to Engine.IO at once: between two it is looked how much waits. */
+const MISSED_BYTES = 16 * 1024;
+
 /** What one session missed, behind all that waits for it already. */
 export function writeMissed(
   adapter: MailboxAdapter,
   socket: Socket,
   missed: readonly Missed[],
 ): void {
-  const events = missed.map(({ message, offset }) => ({ message, tail: `,"${offset}"]` }));
+  const client = clientOf(socket);
   writeTogether(socket);
-  new Writing(adapter, events, undefined).throughEngine(clientOf(socket));
+  let run: Event[] = [];
+  let bytes = 0;
+  const write = () => {
+    new Writing(adapter, run, undefined).missedBy(client);
+    run = [];
+    bytes = 0;
+  };
+  for (const { message, offset } of missed) {
+    run.push({ message, tail: `,"${offset}"]` });
+    bytes += message.length;
+    if (bytes >= MISSED_BYTES) write();
+  }
+  if (run.length > 0) write();
 }
 
 /** One run of events on its way to all sessions that it is for. */
@@ -178,7 +195,15 @@ class Writing {
     raw.write(this.frames);
   }
 
-  throughEngine(client: ReturnType<typeof clientOf>): void {
+  /** In its place behind what waits for the session: one packet of frames, where Engine.IO takes that. */
+  missedBy(client: Client): void {
+    const { frames } = this;
+    if (!frames || !takesFrames(client)) return this.throughEngine(client);
+    const options = { preEncoded: true, compress: false, wsPreEncodedFrame: [frames] } as const;
+    client.writeToEngine([frames], options);
+  }
+
+  private throughEngine(client: Client): void {
     this.packets ??= this.encode();
     for (let index = 0; index < this.packets.length; index++)
       client.writeToEngine(this.packets[index]!, this.options[index]!);
@@ -232,13 +257,13 @@ const TEXT_FRAME = 0x81;
 function framesOf(run: readonly Event[]): Buffer {
   let size = 0;
   for (const { message, tail } of run) {
-    const length = 1 + message.text.length + tail.length;
+    const length = 1 + message.textLength + tail.length;
     size += length + headLength(length);
   }
   const frames = Buffer.allocUnsafe(size);
   let at = 0;
   for (const { message, tail } of run) {
-    const length = 1 + message.text.length + tail.length;
+    const length = 1 + message.textLength + tail.length;
     frames[at] = TEXT_FRAME;
     const head = headLength(length);
     if (head === 2) frames[at + 1] = length;
@@ -252,7 +277,7 @@ function framesOf(run: readonly Event[]): Buffer {
     }
     at += head;
     frames[at++] = MESSAGE;
-    at += message.text.copy(frames, at);
+    at += message.copyTextTo(frames, at);
     at += frames.write(tail, at, 'latin1');
   }
   return frames;

@@ -13,14 +13,14 @@ export interface WriteOptions {
   readonly preEncoded: true;
   volatile?: boolean;
   compress?: boolean;
-  wsPreEncodedFrame?: Buffer[];
+  wsPreEncodedFrame?: readonly Buffer[];
 }
 
 interface WebSocketTransport {
   readonly name: string;
   writable: boolean;
   perMessageDeflate: unknown;
-  socket?: { readonly readyState: number; _socket?: NetSocket };
+  socket?: { readonly readyState: number; _socket?: NetSocket; _sender?: { sendFrame?: unknown } };
 }
 
 interface Connection {
@@ -30,7 +30,7 @@ interface Connection {
   close(discard?: boolean): void;
 }
 
-interface Client {
+export interface Client {
   readonly conn: Connection;
   writeToEngine(packets: readonly unknown[], options: WriteOptions): void;
 }
@@ -56,6 +56,15 @@ export function rawSocketOf(client: Client): NetSocket | undefined {
   const raw = transport.socket?._socket;
   if (!raw || transport.socket?.readyState !== OPEN) return undefined;
   return raw.writableLength > 0 && raw.writableCorked === 0 ? undefined : raw;
+}
+
+/** Whether Engine.IO writes frames of several messages as they are: then it does so also later. */
+export function takesFrames(client: Client): boolean {
+  if (Object.hasOwn(client, 'writeToEngine')) return false;
+  const { name, perMessageDeflate, socket } = client.conn.transport;
+  return (
+    name === 'websocket' && !perMessageDeflate && typeof socket?._sender?.sendFrame === 'function'
+  );
 }
 
 /** All that a session is written in this turn leaves with one call of the system, not one for each packet. */

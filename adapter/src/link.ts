@@ -127,6 +127,7 @@ export class Link {
    */
   async run(name: ScriptName, args: readonly Arg[]): Promise<unknown> {
     if (this.state === 'away') throw new RedisAway('unavailable', 'Redis is away');
+    this.leaveTogether();
     try {
       return await this.limited(
         this.command.call('EVALSHA', scripts[name].sha, 1, this.base, ...args),
@@ -142,6 +143,7 @@ export class Link {
    */
   async runOther({ lua, sha }: Script, args: readonly Arg[]): Promise<unknown> {
     if (!this.up) throw new RedisAway('unavailable', 'Redis is away');
+    this.leaveTogether();
     const send = (how: string, script: string) =>
       this.command.call(how, script, 1, this.base, ...args);
     const answer = send('EVALSHA', sha).catch((error: Error) => {
@@ -158,6 +160,7 @@ export class Link {
   /** Runs a command. @throws RedisAway */
   async call<T>(run: (redis: Redis) => Promise<T>): Promise<T> {
     if (this.state === 'away') throw new RedisAway('unavailable', 'Redis is away');
+    this.leaveTogether();
     try {
       return await this.limited(run(this.command));
     } catch (error) {
@@ -176,6 +179,14 @@ export class Link {
     this.state = 'away';
     this.command.disconnect();
     this.reader.disconnect();
+  }
+
+  /** Calls of one turn leave with one call of the system, and Redis reads them at once. */
+  private leaveTogether(): void {
+    const { stream } = this.command;
+    if (stream.writableCorked > 0) return;
+    stream.cork();
+    process.nextTick(() => stream.uncork());
   }
 
   /**

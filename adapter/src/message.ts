@@ -115,6 +115,18 @@ export class Message {
     return readBytes(this.behindAttachments());
   }
 
+  /** In bytes. */
+  get textLength(): number {
+    return readNumber(this.behindAttachments());
+  }
+
+  /** As `text`, without a view of its own. @returns how many bytes */
+  copyTextTo(target: Buffer, at: number): number {
+    const reading = this.behindAttachments();
+    const length = readNumber(reading);
+    return this.bytes.copy(target, at, reading.at, reading.at + length);
+  }
+
   /** A name that nodes hear when they deliver it. */
   get tag(): string | undefined {
     if ((this.flags & TAGGED) === 0) return undefined;

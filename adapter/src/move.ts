@@ -1,6 +1,6 @@
 import { namespaceKey, roomKey, sessionKey } from './keys.js';
 import type { Arg } from './link.js';
-import { KIND, encodeValue } from './message.js';
+import { type Draft, KIND, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
 import { type EntryId, formatEntries, parseEntries } from './position.js';
 import { type Undone, undoneOf } from './relocations.js';
@@ -47,6 +47,8 @@ interface Moving {
   readonly pid: string;
   readonly rooms: readonly string[];
   readonly changes: Changes | undefined;
+  /** For the node that it was on, where there is one shard. */
+  readonly question: Draft | undefined;
 }
 
 type Settled = [
@@ -79,8 +81,9 @@ export async function move(node: MailboxNode, moving: Moving): Promise<Move | un
 }
 
 async function moveInOne(node: MailboxNode, moving: Moving): Promise<Move | undefined> {
-  const { namespace, id, pid, rooms, changes } = moving;
-  const [notice, marker] = messagesOf(node, moving);
+  const { namespace, id, pid, rooms, changes, question } = moving;
+  const [moved, marker] = messagesOf(node, moving);
+  const notice = question ? Buffer.concat([moved, node.blobOf(question)]) : moved;
   const { nodeId, proofMs, settings } = node;
   const name = sessionKey(namespace, pid);
   const [own, prefix] = [roomKey(namespace, id), roomKey(namespace, '')];

@@ -1,5 +1,5 @@
 import type { Membership, Past, Stay } from './history.js';
-import { KIND, type Message, decode, decodeValue, encodeValue } from './message.js';
+import { type Draft, KIND, type Message, decode, decodeValue, encodeValue } from './message.js';
 import type { MailboxNode } from './node.js';
 import { type EntryId, type Place, compareIds } from './position.js';
 import type { Shard } from './shard.js';
@@ -16,6 +16,17 @@ export interface Part {
   /** Behind this event, up to an entry. */
   readonly after: Place;
   readonly upTo: EntryId;
+}
+
+/** A question that is open. */
+export interface Posed {
+  readonly node: string;
+  readonly part: Part;
+  readonly draft: Draft;
+  /** Undefined when it does not answer, or does not know any more. */
+  readonly answer: Promise<Past[] | undefined>;
+  /** Nobody waits for the answer. */
+  readonly drop: () => void;
 }
 
 interface Question {
@@ -46,32 +57,35 @@ export class Questions {
   ) {}
 
   /** @returns undefined when it does not answer, or does not know any more */
-  async ask(other: string, { namespace, rooms, after, upTo }: Part): Promise<Past[] | undefined> {
+  async ask(other: string, part: Part): Promise<Past[] | undefined> {
+    const posed = this.pose(other, part);
+    if (posed) this.node.tell(this.shard, other, posed.draft, posed.drop);
+    return posed?.answer;
+  }
+
+  /** As `ask`; whoever calls it writes the question to the other's mailbox. @returns undefined: not now */
+  pose(other: string, part: Part): Posed | undefined {
     const load = this.load.get(other) ?? 0;
     if (load >= MOST) return undefined;
-    const number = ++this.count;
-    const question: Question = {
-      number,
-      asker: this.node.nodeId,
-      namespace,
-      rooms: [...rooms],
-      after,
-      upTo,
-    };
     this.load.set(other, load + 1);
+    const number = ++this.count;
+    const drop = () => this.open.get(number)?.(undefined);
     const answer = new Promise<Past[] | undefined>((resolve) => {
-      this.open.set(number, resolve);
-      const draft = { kind: KIND.question, namespace, ...encodeValue(question) };
-      this.node.tell(this.shard, other, draft, () => resolve(undefined));
+      const timer = setTimeout(drop, PATIENCE_MS);
+      this.open.set(number, (events) => {
+        clearTimeout(timer);
+        this.open.delete(number);
+        const left = this.load.get(other)! - 1;
+        if (left === 0) this.load.delete(other);
+        else this.load.set(other, left);
+        resolve(events);
+      });
     });
-    const timer = setTimeout(() => this.open.get(number)?.(undefined), PATIENCE_MS);
-    const events = await answer;
-    clearTimeout(timer);
-    this.open.delete(number);
-    const left = this.load.get(other)! - 1;
-    if (left === 0) this.load.delete(other);
-    else this.load.set(other, left);
-    return events;
+    const { namespace, rooms, after, upTo } = part;
+    const asker = this.node.nodeId;
+    const question: Question = { number, asker, namespace, rooms: [...rooms], after, upTo };
+    const draft = { kind: KIND.question, namespace, ...encodeValue(question) };
+    return { node: other, part, draft, answer, drop };
   }
 
   /** Another node asks. */

@@ -5,6 +5,8 @@ export interface SessionRecord {
   readonly data: string;
   /** Number of its station. */
   readonly station: number;
+  /** Entries behind which that begins. */
+  readonly from: string;
   /** Entries up to which its node's mailbox is carried out in it. */
   readonly done: string;
   /** Each room and since when. */
@@ -23,5 +25,5 @@ export function recordOf(fields: readonly string[]): SessionRecord {
   const of = (field: string) => values.get(field) ?? '';
   const done = values.get('q') ?? of('f');
   const station = Number(of('k'));
-  return { owner: of('o'), id: of('s'), data: of('d'), station, done, rooms };
+  return { owner: of('o'), id: of('s'), data: of('d'), station, from: of('f'), done, rooms };
 }

@@ -14,9 +14,10 @@ import {
   parsePosition,
   whole,
 } from './position.js';
-import { recordOf } from './record.js';
+import type { Posed } from './questions.js';
+import { type SessionRecord, recordOf } from './record.js';
 import { Unrecoverable } from './refusal.js';
-import type { Relocation, Undone } from './relocations.js';
+import { type Relocation, type Undone, undoneOf } from './relocations.js';
 import {
   type Changes,
   type Stays,
@@ -46,6 +47,15 @@ export interface LostSession {
 /** What a session is to be known by between the two halves of its return. */
 type Claimed = Pick<LostSession, 'id' | 'pid' | 'rooms'>;
 
+/** The fields of its record, and what is known of its node's mailbox there (`keys.ts`). */
+type Taken = [fields: string[], relocated: EntryId | null, read: EntryId | null];
+
+/** What its record said of a session, and what was to be done to it besides. */
+interface Claim {
+  readonly record: SessionRecord;
+  readonly changes: Changes | undefined;
+}
+
 /** What may not be done to a session of a node, by shard. */
 interface Unfinished {
   readonly owner: string;
@@ -62,8 +72,8 @@ export class Recovery {
   /** Of sessions that go elsewhere: how many shards have said so. */
   private readonly notices = new Map<string, number>();
 
-  /** What their records do not say yet. */
-  private readonly changes = new WeakMap<Claimed, Changes>();
+  /** What was known of those that were claimed. */
+  private readonly claims = new WeakMap<Claimed, Claim>();
 
   constructor(
     private readonly node: MailboxNode,
@@ -81,11 +91,18 @@ export class Recovery {
     this.node.shards.flush();
     const name = sessionKey(namespace, pid);
     try {
-      const { id, data, owner, station, rooms, done } = recordOf(await this.take(name));
+      const [fields, relocated, read] = await this.take(name);
+      const record = recordOf(fields);
+      const { id, data, owner, station, rooms, done } = record;
       const stays = staysOf(rooms);
       const entries = parseEntries(done);
+      const { shards } = this.node;
+      const home = shards.of(name);
       const undone = await Promise.all(
-        this.node.shards.all.map((shard) => shard.undone(owner, entries[shard.index]!)),
+        shards.all.map(async (shard) => {
+          const since = entries[shard.index]!;
+          return shard === home ? undoneOf(relocated, read, since) : shard.undone(owner, since);
+        }),
       );
       const isChanged = await this.catchUp(namespace, stays, { owner, station, undone });
       if (isChanged === 'end') {
@@ -93,14 +110,8 @@ export class Recovery {
         throw new Unrecoverable('unknown');
       }
       const lost = { id, pid, data: JSON.parse(data), rooms: roomsOf(stays) };
-      if (isChanged)
-        this.changes.set(
-          lost,
-          changesOf(
-            stays,
-            rooms.map(([room]) => room),
-          ),
-        );
+      const had = rooms.map(([room]) => room);
+      this.claims.set(lost, { record, changes: isChanged ? changesOf(stays, had) : undefined });
       return lost;
     } catch (error) {
       return this.refuse(error);
@@ -141,15 +152,15 @@ export class Recovery {
     }
   }
 
-  /** @returns the fields of the record */
-  private async take(name: string): Promise<string[]> {
+  /** @throws Unrecoverable, RedisAway */
+  private async take(name: string): Promise<Taken> {
     const { shards, windowMs, settings } = this.node;
     const until = performance.now() + settings.timeoutMs;
     for (;;) {
       const args = [this.node.nodeId, name, windowMs];
       const fields = this.arriving.has(name)
         ? 'BUSY'
-        : ((await shards.of(name).link.run('claim', args)) as string[] | 'BUSY' | null);
+        : ((await shards.of(name).link.run('claim', args)) as Taken | 'BUSY' | null);
       if (fields === null || (fields === 'BUSY' && performance.now() > until))
         throw new Unrecoverable('unknown');
       if (fields !== 'BUSY') return fields;
@@ -217,9 +228,11 @@ export class Recovery {
   ): Promise<Missed[]> {
     const { shards, nodeId: me } = this.node;
     const { id, pid } = lost;
-    const changes = this.changes.get(lost);
+    const { record, changes } = this.claims.get(lost) ?? {};
     if (after.served) await this.pass(after.served.until);
-    const moved = await move(this.node, { namespace, id, pid, rooms, changes });
+    const posed = record && this.pose(namespace, record, rooms, after);
+    const moving = { namespace, id, pid, rooms, changes, question: posed?.draft };
+    const moved = await move(this.node, moving);
     if (!moved) throw new Unrecoverable('unknown');
     const stays = staysOf(moved.rooms);
     const { number: station } = moved;
@@ -229,11 +242,11 @@ export class Recovery {
     // What was decided of its rooms was decided without that.
     if (late === 'end' || (late && !changes) || !areSame(roomsOf(stays), lost.rooms))
       throw new Unrecoverable('unknown');
-    for (const room of roomsOf(stays)) if (!rooms.includes(room)) stays.delete(room);
+    keep(stays, rooms);
     const passages = passagesOf(shards.all, namespace, moved, stays, after);
     for (const { node, stretches } of passages)
       if (node !== me)
-        await Promise.all(stretches.map((stretch) => this.look(node, stretch, moved)));
+        await Promise.all(stretches.map((stretch) => this.look(node, stretch, moved, posed)));
     for (const [index, shard] of shards.all.entries()) {
       const { here } = moved.arrivals[index]!;
       await shard.caughtUp(here);
@@ -262,6 +275,25 @@ export class Recovery {
       })),
     });
     return passages.flatMap((passage) => missedOf(passage, after));
+  }
+
+  /**
+   * Where nothing happens to a session meanwhile, what it missed on its last station is known before it
+   * is moved, but for the end: so its node can be asked with the very message that tells of the move.
+   */
+  private pose(
+    namespace: string,
+    { owner, station, from, rooms }: SessionRecord,
+    kept: readonly string[],
+    { node, places }: Position,
+  ): Posed | undefined {
+    const [shard, ...more] = this.node.shards.all;
+    if (owner === this.node.nodeId || more.length > 0) return undefined;
+    const stays = staysOf(rooms);
+    keep(stays, kept);
+    const isThere = node === owner && compareIds(places[0]!.id, from) >= 0;
+    const after = isThere ? places[0]! : whole(from);
+    return shard!.others.pose(owner, { namespace, rooms: membershipOf(stays, station, 0), after });
   }
 
   /**
@@ -297,12 +329,22 @@ export class Recovery {
   }
 
   /** Finds the events of a stretch of another node. @throws Unrecoverable when they are too many */
-  private async look(node: string, stretch: Stretch, { arrivals }: Move): Promise<void> {
+  private async look(
+    node: string,
+    stretch: Stretch,
+    { arrivals }: Move,
+    posed: Posed | undefined,
+  ): Promise<void> {
     const { shard } = stretch;
     const { nodes, now } = arrivals[shard.index]!;
-    stretch.events = await shard.others.events(node, stretch, nodes.get(node)! > now);
+    stretch.events = await shard.others.events(node, stretch, nodes.get(node)! > now, posed);
     if (!stretch.events) throw new Unrecoverable('trimmed');
   }
+}
+
+/** The others are no rooms of the session any more. */
+function keep(stays: Stays, rooms: readonly string[]): void {
+  for (const room of roomsOf(stays)) if (!rooms.includes(room)) stays.delete(room);
 }
 
 function areSame(some: readonly string[], others: readonly string[]): boolean {

@@ -98,7 +98,8 @@ return 1
 
 /**
  * Takes a session that may be continued, once: name, window in ms.
- * @returns its fields, nothing when there is none, `BUSY` while a node that lives has taken it
+ * @returns [its fields, `relocated` and `read` of the node it was on here], nothing when there is none,
+ *   `BUSY` while a node that lives has taken it
  */
 export const CLAIM = `${COMMON}${FENCE}
 local record, window = base .. 'p:' .. ARGV[2], tonumber(ARGV[3])
@@ -110,7 +111,8 @@ if absent and tonumber(absent) + window < now then return false end
 local ends = redis.call('ZSCORE', NODES, owner)
 if not ends or tonumber(ends) + window < now then return false end
 redis.call('HSET', record, 'y', me)
-return redis.call('HGETALL', record)
+return { redis.call('HGETALL', record),
+  redis.call('HGET', base .. 'relocated', owner), redis.call('HGET', base .. 'read', owner) }
 `;
 
 /** Takes the places between which a session's events are its own, in the mailboxes of both nodes. */
