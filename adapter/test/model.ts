@@ -289,8 +289,16 @@ class ComeBack implements Command {
 
 async function comeBack(model: Model, real: Real, session: number, node: number): Promise<void> {
   model.sessions.get(session)!.at = node;
-  if (!(await real.clients.get(session)!.comeBack(real.nodes[node]!)))
-    throw new Error(`${session} was told recovered: false`);
+  const { mailbox } = real.nodes[node]!.candidate;
+  const because: string[] = [];
+  const refused = (why: string) => void because.push(why);
+  mailbox?.on('unrecovered', refused);
+  const began = performance.now();
+  if (!(await real.clients.get(session)!.comeBack(real.nodes[node]!))) {
+    const ms = Math.round(performance.now() - began);
+    throw new Error(`${session} was told recovered: false (${because.join()}) after ${ms} ms`);
+  }
+  mailbox?.off('unrecovered', refused);
 }
 
 class Quit implements Command {
