@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,8 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { tie } from '../../gateway/test/tied.ts';
 import { isRunning } from '../../tools/cluster-parts.ts';
 import type { Check, Statistics } from './measured.ts';
-
-const tools = join(import.meta.dirname, '../../tools');
+import { k6Program } from './program.ts';
 
 /** What k6 says at its end. */
 export interface Summary {
@@ -94,14 +93,6 @@ export class K6 {
   private tail(): string {
     return readFileSync(this.log, 'utf8').slice(-3000);
   }
-}
-
-/** Where k6 is; it is built when it is not on PATH. */
-export function k6Program(): string {
-  return execFileSync(join(tools, 'go-tool'), ['k6'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  }).trim();
 }
 
 /** Thresholds stand in the summary by their text, `true` where they are crossed. */

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem, type } from 'node:os';
 import { join } from 'node:path';
-import { k6Program } from './k6.ts';
+import { k6Program } from './program.ts';
 
 /** Where and with what a run was made. */
 export interface Machine {

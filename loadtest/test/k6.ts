@@ -1,9 +1,8 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { tie } from '../../gateway/test/tied.ts';
-
-const tools = join(import.meta.dirname, '../../tools');
+import { k6Program } from '../run/program.ts';
 
 /** What a script of ./scripts said with console.log, a value of JSON for each line. */
 export interface Run {
@@ -40,9 +39,4 @@ export async function runScript(
     .filter((line) => line.includes('"source":"console"'))
     .map((line): unknown => JSON.parse((JSON.parse(line) as { msg: string }).msg));
   return { said, output, code };
-}
-
-/** Where k6 is; it is built when it is not on PATH. */
-export function k6Program(): string {
-  return execFileSync(join(tools, 'go-tool'), ['k6'], { encoding: 'utf8' }).trim();
 }

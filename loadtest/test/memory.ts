@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tie } from '../../gateway/test/tied.ts';
-import { k6Program } from './k6.ts';
+import { k6Program } from '../run/program.ts';
 import { StockServer } from './server.ts';
 
 /** Long enough for two heartbeats, after which Go has collected its garbage. */
