@@ -40,7 +40,7 @@ export const suites: Suite[] = [
   {
     name: 'loadtest',
     include: ['loadtest/test/**/*.test.ts'],
-    needs: ['k6', 'redis-server'],
+    needs: ['k6', 'redis-server', 'kubeconform', 'pod-security'],
   },
   {
     name: 'chart',
