@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { collectDefaultMetrics, Registry, type OpenMetricsContentType } from 'prom-client';
 
 /** One line of a scrape. */
@@ -33,6 +34,9 @@ interface Metric {
 
 /** Beside it are two readings by partition, 50 others and what prom-client has: under 2,000 a node. */
 const SERIES_MAX = 1300;
+
+/** Metrics that are read and written in one turn of the event loop. */
+const STEP = 8;
 
 /** Of prom-client; each walks through all connections while the event loop waits. */
 const EACH_CONNECTION = [
@@ -105,12 +109,26 @@ class Exposition {
   }
 
   /**
+   * Writes all in steps, so that no scrape holds the event loop.
    * @param accept the request's header `Accept`
    * @returns the text, and its content type
    */
   async scrape(accept = ''): Promise<{ type: string; text: string }> {
-    const registry = accept.includes('application/openmetrics-text') ? this.openMetrics : this.text;
-    return { type: registry.contentType, text: await registry.metrics() };
+    const isOpen = accept.includes('application/openmetrics-text');
+    const registry = isOpen ? this.openMetrics : this.text;
+    const metrics = registry.getMetricsAsArray() as unknown as readonly Metric[];
+    const texts: string[] = [];
+    for (let from = 0; from < metrics.length; from += STEP) {
+      const step = metrics.slice(from, from + STEP);
+      texts.push(
+        ...(await Promise.all(step.map(({ name }) => registry.getSingleMetricAsString(name)))),
+      );
+      await nextTurn();
+    }
+    return {
+      type: registry.contentType,
+      text: [...texts, ...(isOpen ? ['# EOF'] : []), ''].join('\n'),
+    };
   }
 }
 

@@ -101,6 +101,19 @@ it('hold event loop lag and memory too', async () => {
   );
 });
 
+it('are written in many turns of the event loop, not in one', async () => {
+  let turns = 0;
+  const turn = () => {
+    turns += 1;
+    next = setImmediate(turn);
+  };
+  let next = setImmediate(turn);
+  const { text } = await exposition.scrape('application/openmetrics-text');
+  clearImmediate(next);
+  expect(turns).toBeGreaterThan(5);
+  expect(text).toMatch(/\n# EOF\n$/);
+});
+
 it('a reading is replaced, not doubled', async () => {
   const reading = new Reading('streamgate_test_reading', 'Of this test only');
   reading.read(() => 1);
