@@ -139,13 +139,15 @@ export function createAdapter(redis: RedisSource, options: MailboxOptions = {}):
     leaseMs: options.leaseMs ?? 10_000,
   });
 
-  function optionsOf({ rooms = [], except = [], volatile, compress }: Target) {
+  function optionsOf({ rooms = [], except = [], volatile, compress, context }: Target) {
     return {
       rooms: new Set(rooms),
       except: new Set(except),
       flags: {
         ...(volatile === true && { volatile }),
         ...(compress !== undefined && { compress }),
+        // For whoever looks at what is handed to sessions here (`apply`), as on other adapters.
+        ...(context !== undefined && { context }),
       },
     };
   }

@@ -21,7 +21,7 @@ export interface Publication {
   /** Of an event that an inbox keeps: every node that hands it to sessions hears the tag. */
   readonly tag?: string;
   /** Where it comes from: travels with it, and no session sees it. */
-  readonly origin?: Origin;
+  readonly origin?: Origin | undefined;
 }
 
 /** Room membership of users, changed on every node that has a session of theirs. */

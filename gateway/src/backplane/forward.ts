@@ -2,8 +2,8 @@ import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
 import type { Delivered } from '@streamgate/protocol/server-events';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
-import { tracing } from '../ops/tracing.js';
 import type { Backplane, Publication } from './backplane.js';
+import { fromClient } from './origin.js';
 
 /**
  * Publishes what a client said or did; while the backplane is away, delivers it to this node's
@@ -11,9 +11,8 @@ import type { Backplane, Publication } from './backplane.js';
  * @throws whatever else `publish` throws
  */
 export async function forward(backplane: Backplane, publication: Publication): Promise<Delivered> {
-  const origin = { door: 'client', written: Date.now(), ...tracing.active() } as const;
   // One object: the backplane knows by it what it could not publish.
-  const said = { ...publication, origin };
+  const said = { ...publication, origin: fromClient() };
   try {
     await backplane.publish(said);
     return { scope: 'cluster' };

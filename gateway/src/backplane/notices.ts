@@ -1,3 +1,5 @@
+import type { Origin } from './origin.js';
+
 /**
  * What nodes tell nodes. Nodes of neighbouring releases work side by side: a kind that is not known
  * is passed over, and fields are only added.
@@ -43,6 +45,8 @@ export interface ChatNotice {
   /** `receive-message`, or what is told of a message; nodes hand it on as it is. */
   readonly event: string;
   readonly payload: unknown;
+  /** Where it comes from; no session sees it. */
+  readonly origin?: Origin | undefined;
   /** Has been answered already. */
   readonly exceptSession?: string;
   /** The node that has handed it on already; the others were not told then. */

@@ -12,6 +12,11 @@ export interface Origin {
   readonly tracestate?: string | undefined;
 }
 
+/** Of what a client has just said, and what comes of it. */
+export function fromClient(): Origin {
+  return { door: 'client', written: Date.now(), ...tracing.active() };
+}
+
 /** As text, which nodes read of each event that they deliver: short. */
 export function contextOf({ door, written, traceparent, tracestate }: Origin): string {
   const base = `${door} ${written.toString(36)}`;

@@ -4,6 +4,7 @@ import { conversationRoom } from '@streamgate/protocol/rooms';
 import type { Delivered } from '@streamgate/protocol/server-events';
 import type { Backplane } from '../backplane/backplane.js';
 import type { ChatNotice } from '../backplane/notices.js';
+import { fromClient } from '../backplane/origin.js';
 import type { Config } from '../config.js';
 import type { Attendee } from '../inbox/attendee.js';
 import { log } from '../ops/log.js';
@@ -51,7 +52,7 @@ export class Delivery {
 
   /** To all who have joined; while the backplane is away to those of this node, and later to the others. */
   async tell(conversationId: number, telling: Telling): Promise<Delivered> {
-    const body: ChatNotice = { kind: 'chat', conversationId, ...telling };
+    const body: ChatNotice = { kind: 'chat', conversationId, origin: fromClient(), ...telling };
     try {
       await this.backplane.notify({
         namespace: CHAT,
@@ -129,8 +130,9 @@ export class Delivery {
         const { messages } = await turns.take(() => store.messages(range), true);
         return messages[0]?.seq ?? 0;
       },
-      deliver(event, payload, exceptSessions) {
-        backplane.deliverLocally({ namespace: CHAT, to, exceptSessions, event, args: [payload] });
+      deliver({ event, payload, origin }, exceptSessions) {
+        const args = [payload];
+        backplane.deliverLocally({ namespace: CHAT, to, exceptSessions, event, args, origin });
       },
       failed: logFailure,
       gap: (outcome) => metrics.chatGaps.add(outcome),

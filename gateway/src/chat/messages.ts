@@ -3,6 +3,7 @@ import { type Message, wireId } from '@streamgate/protocol/chat';
 import type { ChatClientPayload } from '@streamgate/protocol/chat-client-events';
 import type { ChatServerPayload } from '@streamgate/protocol/chat-server-events';
 import { GatewayError, toGatewayError } from '@streamgate/protocol/errors';
+import { fromClient } from '../backplane/origin.js';
 import type { Session } from '../backplane/session.js';
 import { metrics } from '../ops/metrics.js';
 import { type AttachmentRules, checkAttachment } from './attachments.js';
@@ -31,6 +32,7 @@ export class ChatMessagesGateway {
 
   @SubscribeMessage('send-message')
   async send(session: Session, payload: ChatClientPayload<'send-message'>): Promise<Message> {
+    const origin = fromClient();
     try {
       const { message, duplicate } = await this.keep(session, payload);
       metrics.chatMessages.add(duplicate ? 'duplicate' : 'sent');
@@ -41,6 +43,7 @@ export class ChatMessagesGateway {
           seq: message.seq,
           event: 'receive-message',
           payload: message,
+          origin,
         }),
       );
       if (!duplicate) this.parts.push.tell(message);

@@ -21,6 +21,8 @@ class Bench {
   gate: (() => Promise<void>) | undefined;
   readonly sessions: FakeSession[] = [];
   readonly gaps: string[] = [];
+  /** When what was handed on had been written. */
+  readonly origins: number[] = [];
   readonly served: Served;
 
   constructor(catchUpMax = 1000) {
@@ -38,7 +40,8 @@ class Bench {
           const later = this.kept.filter((each) => each.seq > seq);
           return { messages: later.slice(0, this.pageSize), more: later.length > this.pageSize };
         }),
-      deliver: (event, payload, except) => {
+      deliver: ({ event, payload, origin }, except) => {
+        if (origin) this.origins.push(origin.written);
         for (const session of this.sessions)
           if (session.inRoom && !except.includes(session.id)) session.got.push([event, payload]);
       },
@@ -141,6 +144,19 @@ describe('order', () => {
     await vi.advanceTimersByTimeAsync(1000);
     expect(a.seqs).toEqual([1, 2, 3]);
     expect(bench.reads).toBe(reads);
+  });
+
+  test('where it comes from goes with it, also when it had to wait', async () => {
+    const bench = new Bench();
+    await bench.join(new FakeSession('a'));
+    const hear = (seq: number, written: number, event = 'receive-message') => {
+      const origin = { door: 'client', written } as const;
+      bench.served.hear({ seq, event, payload: message(seq), origin });
+    };
+    hear(2, 1002);
+    hear(2, 1003, 'message-updated');
+    hear(1, 1001);
+    expect(bench.origins).toEqual([1001, 1002, 1003]);
   });
 
   test('what does not come is fetched', async () => {

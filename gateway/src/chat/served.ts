@@ -37,7 +37,10 @@ export interface Desk {
   /** Number of the newest message, 0 when there is none. */
   readonly newest: () => Promise<number>;
   /** To the sessions of this node that have joined, but for some. */
-  readonly deliver: (event: string, payload: unknown, except: readonly string[]) => void;
+  readonly deliver: (
+    telling: Pick<Telling, 'event' | 'payload' | 'origin'>,
+    except: readonly string[],
+  ) => void;
   /** The store could not be asked for what is missing; it is tried again. */
   readonly failed: (error: unknown) => void;
   /** The store was asked for what did not come, or it could not be had. */
@@ -58,7 +61,7 @@ export class Served {
   private last: number | undefined;
   /** The greatest number heard of. */
   private heardOf = 0;
-  private readonly held = new Map<number, Message>();
+  private readonly held = new Map<number, Telling>();
   /** What is told of a message waits until that was handed on. */
   private readonly waiting = new Map<number, Telling[]>();
   /** By session id. */
@@ -90,7 +93,7 @@ export class Served {
       return;
     }
     if (!isMessage) this.waiting.set(seq, [...(this.waiting.get(seq) ?? []), telling]);
-    else if (this.held.size < HELD_MAX) this.held.set(seq, telling.payload as Message);
+    else if (this.held.size < HELD_MAX) this.held.set(seq, telling);
     this.heardOf = Math.max(this.heardOf, seq);
     this.release();
     this.waitForGap();
@@ -176,7 +179,7 @@ export class Served {
     const { messages } = await this.desk.after(at, false);
     // What this node has not handed on comes live.
     const missed = messages.filter(({ seq }) => seq <= this.last!);
-    const events = missed.map((each) => ({ event: 'receive-message', payload: each }));
+    const events = missed.map(told);
     await this.sendAll(session, events);
     if (missed.length > 0) return missed.at(-1)!.seq;
     this.reload(session, at);
@@ -195,7 +198,8 @@ export class Served {
     for (let before = -1; before < this.last;) {
       before = this.last;
       const { messages, more } = await this.desk.after(this.last, true);
-      for (const message of messages) if (message.seq === this.last + 1) this.handOn(message);
+      for (const message of messages)
+        if (message.seq === this.last + 1) this.handOn(this.held.get(message.seq) ?? told(message));
       this.release();
       if (!more) return;
     }
@@ -224,11 +228,11 @@ export class Served {
     }
   }
 
-  private handOn(message: Message): void {
-    const { seq } = message;
+  private handOn(telling: Telling): void {
+    const { seq } = telling;
     this.last = seq;
     this.held.delete(seq);
-    this.tell({ seq, event: 'receive-message', payload: message });
+    this.tell(telling);
     this.tellWaiting(seq);
   }
 
@@ -238,13 +242,13 @@ export class Served {
   }
 
   private tell(telling: Telling): void {
-    const { event, payload, exceptSession } = telling;
+    const { event, exceptSession } = telling;
     const except = [...this.joining.keys()];
     if (event !== 'receive-message')
       for (const [id, joining] of this.joining)
         if (id !== exceptSession) this.keepFor(joining, telling);
     if (exceptSession !== undefined) except.push(exceptSession);
-    this.desk.deliver(event, payload, except);
+    this.desk.deliver(telling, except);
   }
 
   private keepFor(joining: Joining, telling: Telling): void {
@@ -286,7 +290,7 @@ export class Served {
   private giveUp(): void {
     this.desk.gap('given_up');
     const payload = { conversationId: this.conversationId, since: this.last! };
-    this.desk.deliver('reload-since', payload, [...this.joining.keys()]);
+    this.desk.deliver({ event: 'reload-since', payload }, [...this.joining.keys()]);
     this.last = this.heardOf;
     this.held.clear();
     this.waiting.clear();
@@ -309,6 +313,11 @@ export class Served {
       chars = 0;
     }
   }
+}
+
+/** A message that the store has: who wrote it when is not known here. */
+function told(message: Message): Telling {
+  return { seq: message.seq, event: 'receive-message', payload: message };
 }
 
 /** It may have been removed while it was sent what it missed: it hears nothing of later. */

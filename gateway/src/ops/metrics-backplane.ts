@@ -16,7 +16,7 @@ export const backplaneMetrics = {
   ),
   deliverySeconds: new Histogram(
     'streamgate_delivery_seconds',
-    'From an event having been written (XADD, a Kafka record, a request, a client) to its being on the sockets of this node, once for each event and node; by the clocks of both ends. Messages of chat are not in it',
+    'From an event having been written (XADD, a Kafka record, a request, a client) to its being on the sockets of this node, once for each event and node; by the clocks of both ends. A message of chat is stored meanwhile',
     SECONDS,
     'door',
     ['client', 'http', 'tcp', 'stream', 'kafka'],
