@@ -204,6 +204,14 @@ export const messages: Board = {
         },
         {
           kind: 'timeseries',
+          title: 'Waiting in inboxes',
+          description:
+            'Events for users who are away, in all inboxes. They take memory of Redis: rising for days, give events a ttl.',
+          unit: 'short',
+          queries: [{ expr: orZero(`max(${of('streamgate_inbox_events')})`), legend: 'events' }],
+        },
+        {
+          kind: 'timeseries',
           title: 'Entries for services that listen',
           description: 'failed: services miss what clients said; Redis was away.',
           unit: 'ops',

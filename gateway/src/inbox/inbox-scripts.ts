@@ -13,6 +13,7 @@ export type InboxLimits = Pick<Config, 'inboxMaxEvents' | 'inboxMaxBytes' | 'inb
 export function inboxLua(config: InboxLimits & Pick<Config, 'redisPrefix'>): string {
   return `
 local INBOX = '${inboxBase(config.redisPrefix)}'
+local INBOX_SIZE = INBOX .. ':size'
 local INBOX_EVENTS, INBOX_BYTES = ${config.inboxMaxEvents}, ${config.inboxMaxBytes}
 local INBOX_SECONDS = ${config.inboxSeconds}
 
@@ -31,9 +32,17 @@ local function inbox_now()
   return inbox_time
 end
 
+-- How many lie in all inboxes, by the hour of their places: an hour is forgotten when all of it has expired, and
+-- what went with an inbox that nobody visited, or that Redis has lost, with it.
+local function inbox_count(place, change)
+  local hour = string.format('%.0f', math.floor(place / 3600000000))
+  if redis.call('HINCRBY', INBOX_SIZE, hour, change) <= 0 then redis.call('HDEL', INBOX_SIZE, hour) end
+end
+
 -- Lets go of one event; returns the bytes that are left. Redis may have lost the item of a tag.
-local function inbox_drop(order, items, tag)
+local function inbox_drop(order, items, tag, place)
   redis.call('ZREM', order, tag)
+  inbox_count(place, -1)
   local size = redis.call('HSTRLEN', items, tag)
   if size == 0 then return tonumber(redis.call('HGET', items, '') or 0) end
   redis.call('HDEL', items, tag)
@@ -48,7 +57,7 @@ local function inbox_limit(order, items, count, bytes)
     local oldest = redis.call('ZRANGE', order, 0, 0, 'WITHSCORES')
     local old = tonumber(oldest[2]) < since
     if not old and count <= INBOX_EVENTS and bytes <= INBOX_BYTES then break end
-    bytes = inbox_drop(order, items, oldest[1])
+    bytes = inbox_drop(order, items, oldest[1], oldest[2])
     count = count - 1
     dropped = dropped + 1
   end
@@ -61,6 +70,7 @@ local function inbox_append(namespace, user, tag, payload, ttl)
   local newest = tonumber(redis.call('ZRANGE', order, -1, -1, 'WITHSCORES')[2])
   local place = math.max(now, (newest or 0) + 1)
   if redis.call('ZADD', order, 'NX', string.format('%.0f', place), tag) == 0 then return 0, 0 end
+  inbox_count(place, 1)
   local expires = ttl > 0 and math.floor(now / 1000) + ttl or 0
   local item = string.format('%.0f %s', expires, payload)
   if not newest then redis.call('DEL', items) end
@@ -107,10 +117,10 @@ local function read(order, items, after)
     local begin = item and string.find(item, ' ', 1, true)
     local expires = item and tonumber(string.sub(item, 1, begin - 1))
     if not item then
-      redis.call('ZREM', order, tag)
+      inbox_drop(order, items, tag, found[index + 1])
       answer[4] = answer[4] + 1
     elseif expires > 0 and expires * 1000 <= now then
-      inbox_drop(order, items, tag)
+      inbox_drop(order, items, tag, found[index + 1])
       answer[3] = answer[3] + 1
     elseif index > 2 * most_events or most <= 0 or (bytes > 0 and bytes + #item > most_bytes) then
       answer[1] = 1
@@ -153,8 +163,9 @@ local taken, broken = 0, 0
 
 local function take(order, items, tags)
   for _, tag in ipairs(tags) do
-    if redis.call('ZSCORE', order, tag) then
-      inbox_drop(order, items, tag)
+    local place = redis.call('ZSCORE', order, tag)
+    if place then
+      inbox_drop(order, items, tag, place)
       taken = taken + 1
     end
   end
@@ -174,4 +185,19 @@ while index <= #ARGV do
   index = first + math.abs(count)
 end
 return { taken, broken }
+`;
+
+/** Answers how many events lie in all inboxes, and forgets the hours in which nothing can lie any more. */
+export const SIZE = `
+local first = math.floor((inbox_now() / 1000000 - INBOX_SECONDS) / 3600)
+local hours = redis.call('HGETALL', INBOX_SIZE)
+local size = 0
+for index = 1, #hours, 2 do
+  if tonumber(hours[index]) < first then
+    redis.call('HDEL', INBOX_SIZE, hours[index])
+  else
+    size = size + tonumber(hours[index + 1])
+  end
+end
+return size
 `;

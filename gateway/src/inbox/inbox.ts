@@ -3,6 +3,7 @@ import { userRoom } from '@streamgate/protocol/rooms';
 import type { Backplane, Notice, Publication } from '../backplane/backplane.js';
 import type { Config } from '../config.js';
 import { log } from '../ops/log.js';
+import { metrics } from '../ops/metrics.js';
 import { type Attendance, type Desk } from './attendance.js';
 import type { Attendee } from './attendee.js';
 import { ClientAttendance } from './client-attendance.js';
@@ -29,6 +30,8 @@ export class Inbox {
   private readonly owing = new Set<Attendance>();
   private readonly desk: Desk;
   private retry: NodeJS.Timeout | undefined;
+  /** Events in all inboxes, when last asked; empty: not known. */
+  private size: [events: number][] = [];
 
   constructor(
     config: Pick<Config, 'inboxAck' | 'inboxMaxEvents'>,
@@ -49,6 +52,10 @@ export class Inbox {
       owe: (attendance) => this.owe(attendance),
     };
     store.onReturn(() => this.resume());
+    metrics.inboxEvents.read(() => {
+      void this.measure(store);
+      return this.size;
+    });
     backplane.onTagged((namespace, to, tag) => {
       if (to === '*') return;
       for (const room of to)
@@ -114,6 +121,15 @@ export class Inbox {
   async close(): Promise<void> {
     clearInterval(this.retry);
     await this.takings.close();
+  }
+
+  private async measure(store: InboxStore): Promise<void> {
+    try {
+      this.size = [[await store.size()]];
+    } catch (error) {
+      log.debug({ code: toGatewayError(error).code }, 'inboxes not measured');
+      this.size = [];
+    }
   }
 
   private owe(attendance: Attendance): void {

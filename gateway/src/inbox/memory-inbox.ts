@@ -94,6 +94,12 @@ export class MemoryInbox implements InboxStore {
     }
   }
 
+  async size(): Promise<number> {
+    let size = 0;
+    for (const { items } of this.inboxes.values()) size += items.size;
+    return size;
+  }
+
   /** It is never away. */
   onReturn(): void {}
 

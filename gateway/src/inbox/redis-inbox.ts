@@ -4,7 +4,7 @@ import type { Config } from '../config.js';
 import type { RedisLink } from '../backplane/redis-link.js';
 import { log } from '../ops/log.js';
 import { metrics } from '../ops/metrics.js';
-import { BROKEN, LOOK, TAKE, type InboxLimits, inboxLua } from './inbox-scripts.js';
+import { BROKEN, LOOK, SIZE, TAKE, type InboxLimits, inboxLua } from './inbox-scripts.js';
 import type { InboxStore, Look, Page, Taken } from './store.js';
 
 /** Of one inbox at a time, and of all that are looked into with one call. */
@@ -19,9 +19,11 @@ type Answer =
   | [more: number, reached: string, expired: number, dropped: number, ...events: string[]]
   | [broken: typeof BROKEN, why: string];
 
+type Script = 'look' | 'take' | 'size';
+
 /** Inboxes in Redis; the ledgers append to them in the step that sends the event. */
 export class RedisInbox implements InboxStore {
-  private readonly scripts: Record<'look' | 'take', { lua: string; sha: string }>;
+  private readonly scripts: Record<Script, { lua: string; sha: string }>;
   private readonly pageBytes: number;
 
   constructor(
@@ -31,7 +33,11 @@ export class RedisInbox implements InboxStore {
     const lua = inboxLua(config);
     // A page that waits to be sent must not make its session a slow consumer.
     this.pageBytes = Math.min(PAGE_BYTES, config.maxBufferedBytes / 2);
-    this.scripts = { look: scriptOf(lua + LOOK), take: scriptOf(lua + TAKE) };
+    this.scripts = {
+      look: scriptOf(lua + LOOK),
+      take: scriptOf(lua + TAKE),
+      size: scriptOf(lua + SIZE),
+    };
   }
 
   async look(looks: readonly Look[]): Promise<(Page | undefined | GatewayError)[]> {
@@ -59,6 +65,10 @@ export class RedisInbox implements InboxStore {
     if (args.length > 0) await this.takeNow(args);
   }
 
+  async size(): Promise<number> {
+    return (await this.run('size')) as number;
+  }
+
   onReturn(listener: () => void): void {
     this.link.onChange(({ up }) => {
       if (up) listener();
@@ -72,7 +82,7 @@ export class RedisInbox implements InboxStore {
   }
 
   /** @throws GatewayError `backplane_unavailable` */
-  private run(name: 'look' | 'take', args: readonly (string | number)[]): Promise<unknown> {
+  private run(name: Script, args: readonly (string | number)[] = []): Promise<unknown> {
     const { lua, sha } = this.scripts[name];
     return this.link.call((redis) =>
       redis.evalsha(sha, 0, ...args).catch((error: Error) => {

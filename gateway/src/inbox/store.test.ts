@@ -8,7 +8,7 @@ import { type TestRedis, startRedis } from '../../test/redis.js';
 import { inboxLua } from './inbox-scripts.js';
 import { type Kept, MemoryInbox } from './memory-inbox.js';
 import { RedisInbox } from './redis-inbox.js';
-import { BEGINNING, type InboxStore, NEWEST, type Page } from './store.js';
+import { BEGINNING, type InboxStore, NEWEST, type Page, type Taken } from './store.js';
 
 let server: TestRedis;
 let link: RedisLink;
@@ -99,6 +99,31 @@ describe.each(Object.keys(KINDS))('an inbox in %s', (kind) => {
       undefined,
       ['z', 'a'],
     ]);
+  });
+
+  test('knows how much lies in all inboxes, whatever becomes of it', async () => {
+    const inbox = open({ inboxMaxEvents: 3 });
+    const size = () => inbox.store.size();
+    expect(await size()).toBe(0);
+    await inbox.append({ users: ['u', 'v'], tag: 'two' });
+    await inbox.append({ tag: 'two' });
+    await inbox.append({ namespace: '/chat', tag: 'chat' });
+    expect(await size()).toBe(3);
+    const take = (what: Taken['what']) => inbox.store.take([{ namespace: '/', userId: 'u', what }]);
+    await take({ tags: ['two', 'none'] });
+    await take({ tags: ['two'] });
+    expect(await size()).toBe(2);
+    // Two go out for those behind them.
+    await fill(inbox, 5);
+    expect(await size()).toBe(5);
+    await take({ upTo: (await look(inbox))!.reached });
+    expect(await size()).toBe(2);
+    await inbox.append({ tag: 'short', expiresAt: Date.now() + 1 });
+    expect(await size()).toBe(3);
+    await vi.waitFor(async () => {
+      await look(inbox);
+      expect(await size()).toBe(2);
+    });
   });
 
   test('holds an event once, however often it is put in', async () => {
@@ -267,6 +292,24 @@ test('an inbox whose events Redis has lost begins anew', async () => {
   expect(await link.redis.hkeys(ITEMS)).toEqual(['e', '']);
   await inbox.store.take([{ ...ALICE, what: { tags: ['e'] } }]);
   expect(await link.redis.exists(ORDER, ITEMS)).toBe(0);
+});
+
+test('how much lies in all inboxes mends itself as hours go by', async () => {
+  const inbox = KINDS.redis!({ inboxSeconds: 7200 });
+  const { store } = inbox;
+  const sizes = '{test}:1:inbox:size';
+  await inbox.append({ users: ['alice'] });
+  // Of inboxes that have expired whole, and of some that nobody can look into.
+  const hour = Math.floor(Date.now() / 3_600_000);
+  await link.redis.hset(sizes, { [hour - 4]: 7, [hour - 1]: 2 });
+  expect(await store.size()).toBe(3);
+  expect(await link.redis.hexists(sizes, String(hour - 4))).toBe(0);
+  // What was put in before it was counted takes nothing off what comes.
+  await link.redis.del(sizes);
+  await store.take([{ ...ALICE, what: { tags: ['t'] } }]);
+  expect(await store.size()).toBe(0);
+  await inbox.append({ users: ['alice'] });
+  expect(await store.size()).toBe(1);
 });
 
 test('an inbox that is broken does not keep others from theirs', async () => {

@@ -44,6 +44,12 @@ export interface InboxStore {
   look(looks: readonly Look[]): Promise<(Page | undefined | GatewayError)[]>;
   /** What is not there any more is passed over. @throws GatewayError `backplane_unavailable` */
   take(taken: readonly Taken[]): Promise<void>;
+  /**
+   * Events in all inboxes together. What expires with an inbox that nobody looks into counts for up to an hour
+   * longer.
+   * @throws GatewayError `backplane_unavailable`
+   */
+  size(): Promise<number>;
   /** The listener is called when it may be there again after having been away. */
   onReturn(listener: () => void): void;
 }

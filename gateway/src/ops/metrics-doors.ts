@@ -57,9 +57,10 @@ export const doorsMetrics = {
     'streamgate_receipts_lost_total',
     'Receipts that could not be written, of commands that were executed',
   ),
-  inboxKept: new Count(
-    'streamgate_inbox_kept_total',
-    'Events put into inboxes, once for each; less what was taken, dropped and expired, on all nodes, is how far inboxes grow',
+  inboxKept: new Count('streamgate_inbox_kept_total', 'Events put into inboxes, once for each'),
+  inboxEvents: new Readings(
+    'streamgate_inbox_events',
+    'Events in all inboxes of the cluster, as of the scrape before, the same on every node; what expires with an inbox that nobody looks into counts for up to an hour longer',
   ),
   inboxSent: new Count('streamgate_inbox_sent_total', 'Events sent to sessions out of inboxes'),
   inboxTaken: new Count(
