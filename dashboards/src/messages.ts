@@ -201,6 +201,7 @@ export const messages: Board = {
             expr: `sum(${rate(`streamgate_inbox_${what}_total`)})`,
             legend: what,
           })),
+          width: 6,
         },
         {
           kind: 'timeseries',
@@ -209,6 +210,7 @@ export const messages: Board = {
             'Events for users who are away, in all inboxes. They take memory of Redis: rising for days, give events a ttl.',
           unit: 'short',
           queries: [{ expr: orZero(`max(${of('streamgate_inbox_events')})`), legend: 'events' }],
+          width: 6,
         },
         {
           kind: 'timeseries',
@@ -221,6 +223,7 @@ export const messages: Board = {
               legend: '{{outcome}}',
             },
           ],
+          width: 6,
         },
         {
           kind: 'timeseries',
@@ -233,6 +236,7 @@ export const messages: Board = {
               legend: '{{instance}}',
             },
           ],
+          width: 6,
         },
         {
           kind: 'timeseries',
