@@ -289,16 +289,26 @@ class ComeBack implements Command {
 
 async function comeBack(model: Model, real: Real, session: number, node: number): Promise<void> {
   model.sessions.get(session)!.at = node;
-  const { mailbox } = real.nodes[node]!.candidate;
-  const because: string[] = [];
-  const refused = (why: string) => void because.push(why);
-  mailbox?.on('unrecovered', refused);
+  const refusals = refusalsOf(real.nodes[node]!);
+  const before = refusals.length;
   const began = performance.now();
-  if (!(await real.clients.get(session)!.comeBack(real.nodes[node]!))) {
-    const ms = Math.round(performance.now() - began);
-    throw new Error(`${session} was told recovered: false (${because.join()}) after ${ms} ms`);
+  if (await real.clients.get(session)!.comeBack(real.nodes[node]!)) return;
+  const because = refusals.slice(before).join();
+  const ms = Math.round(performance.now() - began);
+  throw new Error(`${session} was told recovered: false (${because}) after ${ms} ms`);
+}
+
+const refusals = new WeakMap<Node, string[]>();
+
+/** Why the node did not continue sessions, since it was first asked for. */
+function refusalsOf(node: Node): string[] {
+  let reasons = refusals.get(node);
+  if (!reasons) {
+    const known: string[] = [];
+    node.candidate.mailbox?.on('unrecovered', (why) => known.push(why));
+    refusals.set(node, (reasons = known));
   }
-  mailbox?.off('unrecovered', refused);
+  return reasons;
 }
 
 class Quit implements Command {
