@@ -97,7 +97,7 @@ nginx.org/lb-method: "hash $remote_addr consistent"
 {{- end }}
 {{- else if eq $ingress.flavor "aws-alb" -}}
 alb.ingress.kubernetes.io/target-type: ip
-alb.ingress.kubernetes.io/healthcheck-port: {{ int64 .Values.managementService.port | quote }}
+alb.ingress.kubernetes.io/healthcheck-port: "9464"
 alb.ingress.kubernetes.io/healthcheck-path: /health/ready
 alb.ingress.kubernetes.io/healthcheck-interval-seconds: "5"
 alb.ingress.kubernetes.io/healthcheck-timeout-seconds: "2"
@@ -133,6 +133,9 @@ alb.ingress.kubernetes.io/ssl-redirect: "443"
 {{- end -}}
 {{- if and .Values.gateway.enabled (not .Values.gateway.parentRefs) -}}
 {{- fail "gateway.parentRefs: name the Gateway that serves the host, as [{name: public, namespace: gateways}]" -}}
+{{- end -}}
+{{- if and .Values.gateway.enabled (not .Values.gateway.hostnames) (not $ingress.host) -}}
+{{- fail "gateway.hostnames: set the host names under which clients connect, or ingress.host" -}}
 {{- end -}}
 {{- if and (or .Values.keda.enabled .Values.autoscaling.enabled) (lt (int64 .Values.autoscaling.behavior.scaleDownPeriodSeconds) (int64 .Values.drain.seconds)) -}}
 {{- fail (printf "autoscaling.behavior.scaleDownPeriodSeconds: one pod must have drained before the next leaves; at least drain.seconds, %d" (int64 .Values.drain.seconds)) -}}
