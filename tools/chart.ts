@@ -1,7 +1,8 @@
 /**
  * What is generated of charts/streamgate: boards and rules (a chart takes files from its own folder only),
- * the tables of its README, and the part of its schema that names variables of the gateway.
+ * the tables of its README, the part of its schema that names variables of the gateway, and plain manifests.
  */
+import { execFileSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { VARIABLES } from '../gateway/dist/config-variables.js';
@@ -35,7 +36,28 @@ export const CHART_FILES: Readonly<Record<string, () => string>> = {
       `${lines.join(',\n')}\n`,
     );
   },
+  'k8s/streamgate.yaml': () => MANIFESTS_HEAD + plainManifests(),
 };
+
+const MANIFESTS_HEAD = `# What the chart makes of its defaults, for those who want no Helm; written by \`make generate\`. Write your host name in
+# place of gateway.example.com, and make the Secret first:
+#
+#   kubectl create secret generic streamgate --from-literal=STREAMGATE_JWT_SECRET="$(openssl rand -base64 48)" \\
+#     --from-literal=STREAMGATE_REDIS_URL=redis://:password@redis:6379
+#   kubectl apply -f k8s/streamgate.yaml
+`;
+
+/** What `helm template` prints for the three values that have to be given. */
+function plainManifests(): string {
+  const values = [
+    'jwt.existingSecret=streamgate',
+    'redis.existingSecret=streamgate',
+    'ingress.host=gateway.example.com',
+  ];
+  const helm = execFileSync(join(root, 'tools/go-tool'), ['helm'], { encoding: 'utf8' }).trim();
+  const args = ['template', 'streamgate', CHART, '--kube-version', '1.34.0', '--skip-tests'];
+  return execFileSync(helm, [...args, '--set', values.join(',')], { cwd: root, encoding: 'utf8' });
+}
 
 const VARIABLE = '{ "$ref": "#/definitions/variable" }';
 

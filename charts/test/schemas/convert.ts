@@ -91,11 +91,6 @@ function kubernetes(version: string): Bundle {
   }
   for (const kind of KINDS) {
     if (!(kind in kinds)) throw new Error(`Kubernetes ${version} has no ${kind}`);
-    // The definition itself leaves them open, and wants neither.
-    const definition = definitions[kinds[kind]!]!;
-    definition.required = [
-      ...new Set(['apiVersion', 'kind', ...((definition.required as string[]) ?? [])]),
-    ];
   }
   // Written as numbers, too: cpu: 1.
   definitions['apimachinery.pkg.api.resource.Quantity'] = { type: ['number', 'string'] };
