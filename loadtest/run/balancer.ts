@@ -34,7 +34,10 @@ export class Balancer {
   private readonly server = createServer((client) => this.accept(client));
   private readonly links = new Map<string, Set<Link>>();
   private readonly sockets = new Set<Socket>();
+  /** How long it took people from having a network again to a connection, ms. */
+  readonly returns: number[] = [];
   private readonly away = new Set<string>();
+  private readonly backAt = new Map<string, number>();
   private turn = 0;
 
   private constructor(targets: readonly string[], newWay?: () => Way) {
@@ -64,6 +67,7 @@ export class Balancer {
     }
     setTimeout(() => {
       this.away.delete(client);
+      if (kind !== 'held' && links.length > 0) this.backAt.set(client, performance.now());
       for (const { client: near, node } of links) {
         if (kind === 'held') for (const socket of [near, node]) socket.resume();
         if (kind === 'reset') close(near, node);
@@ -114,6 +118,9 @@ export class Balancer {
 
   private forward(client: Socket, target: string, name: string, head: Buffer): void {
     this.connects.push(Date.now());
+    const backAt = this.backAt.get(name);
+    if (backAt !== undefined) this.returns.push(performance.now() - backAt);
+    this.backAt.delete(name);
     const node = connect(portOf(target), '127.0.0.1');
     node.setNoDelay();
     node.on('error', () => undefined);

@@ -129,6 +129,11 @@ function loadSeconds({ samples }: Measured): number {
   return Math.max(0, samples.at(-1)?.second ?? 0);
 }
 
+/** Delivery at each step of the load, by the tag `step`. @param names of the steps */
+export function steps(measured: Measured, names: readonly string[]): Figure[] {
+  return names.flatMap((name, step) => delivery(measured, `{step:${step}}`, `Delivery, ${name}`));
+}
+
 /** A number that the runner has noted. */
 export function fact(measured: Measured, name: string, unit = ''): Figure {
   return { name, unit, value: measured.facts[name], better: 'lower' };

@@ -105,7 +105,8 @@ export function readSummary(text: string): Summary {
     for (const [threshold, isCrossed] of Object.entries(thresholds)) {
       // These only make k6 tell tags apart.
       if (threshold === 'p(99)>=0') continue;
-      const seen = values[threshold.split(/[<>=]/)[0]!.trim()];
+      // A rate has `value` only.
+      const seen = values[threshold.split(/[<>=]/)[0]!.trim()] ?? values['value'];
       checks.push({
         name: `${metric} ${threshold}`,
         isMet: !isCrossed,

@@ -1,6 +1,7 @@
 /** `make load`: see `help`. */
 import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { EVENTS_PER_SESSION, search, summed, writeValues } from './capacity.ts';
 import { confirm } from './confirm.ts';
 import { machine } from './machine.ts';
 import type { Candidate, Outcome } from './measured.ts';
@@ -14,6 +15,9 @@ import type { Result } from './tables.ts';
 const REPORTS = join(import.meta.dirname, '../reports');
 /** Around the load of one run: starting, connecting, settling, what goes wrong on purpose. */
 const MOST_AROUND_SECONDS = 300;
+/** Of a search. */
+const MOST_TRIES = 9;
+const MOST_SESSIONS = 50_000;
 
 async function main(settings: Settings): Promise<number> {
   const { plans, isCompared, rounds, target } = settings;
@@ -35,7 +39,8 @@ async function main(settings: Settings): Promise<number> {
       for (const candidate of candidates) {
         console.log(`${plan.name}, ${candidate}${rounds > 1 ? `, round ${round}` : ''}`);
         const files = join(dir, [plan.name, candidate, ...(rounds > 1 ? [round] : [])].join('-'));
-        outcomes.push(await once(plan, candidate, settings, files));
+        const play = plan.searches && !target ? searched : once;
+        outcomes.push(await play(plan, candidate, settings, files));
       }
       // A B B A: what else the machine does touches both alike.
       candidates.reverse();
@@ -57,7 +62,10 @@ async function main(settings: Settings): Promise<number> {
 
 /** Whatever happens, it ends by itself. */
 function endWithin({ plans, sizeOf, rounds, isCompared }: Settings): void {
-  const seconds = plans.reduce((sum, plan) => sum + sizeOf(plan).seconds + MOST_AROUND_SECONDS, 0);
+  const seconds = plans.reduce((sum, plan) => {
+    const one = sizeOf(plan).seconds + MOST_AROUND_SECONDS;
+    return sum + one * (plan.searches ? MOST_TRIES : 1);
+  }, 0);
   const most = seconds * rounds * (isCompared ? 2 : 1);
   setTimeout(() => {
     console.error(`It has not ended within ${Math.round(most / 60)} minutes`);
@@ -65,14 +73,34 @@ function endWithin({ plans, sizeOf, rounds, isCompared }: Settings): void {
   }, most * 1000).unref();
 }
 
-async function once(
+/** The most that one node carries. */
+async function searched(
   plan: Plan,
   candidate: Candidate,
   settings: Settings,
   dir: string,
 ): Promise<Outcome> {
+  const { sessions: first, seconds } = settings.sizeOf(plan);
+  const extent = settings.isSmoke
+    ? { first, most: first, tries: 1 }
+    : { first, most: MOST_SESSIONS, tries: MOST_TRIES };
+  const capacity = await search(extent, (sessions) => {
+    console.log(`  ${sessions} sessions`);
+    const size = { sessions, seconds, rates: [sessions * EVENTS_PER_SESSION] };
+    return once(plan, candidate, { ...settings, nodes: 1 }, join(dir, String(sessions)), size);
+  });
+  writeValues(dir, capacity);
+  return summed(capacity);
+}
+
+async function once(
+  plan: Plan,
+  candidate: Candidate,
+  settings: Settings,
+  dir: string,
+  size = settings.sizeOf(plan),
+): Promise<Outcome> {
   mkdirSync(dir, { recursive: true });
-  const size = settings.sizeOf(plan);
   const stage =
     candidate === 'target'
       ? Stage.of(settings.target!, process.env.LOAD_SECRET ?? '')

@@ -29,6 +29,8 @@ export interface Measured {
   readonly candidate: Candidate;
   readonly sessions: number;
   readonly seconds: number;
+  /** Events a second that were meant to be sent, one after the other. */
+  readonly rates: readonly number[];
   /** Of k6, by name; with tags as `name{tag:value}`. */
   readonly metrics: Readonly<Record<string, Statistics>>;
   /** Once a second while people were connected. */

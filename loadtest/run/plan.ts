@@ -34,6 +34,8 @@ export interface Plan {
   /** Does it run, and can it fail. */
   readonly smoke: Size;
   readonly settleSeconds?: number;
+  /** It begins and ends by k6's clock: nobody has to be connected before. */
+  readonly byClock?: boolean;
   /** Services write to the stream. */
   readonly services?: boolean;
   /** People reach the nodes through the balancer. */
@@ -41,6 +43,8 @@ export interface Plan {
   readonly needsChat?: boolean;
   /** The gateway to compare with can do it too. */
   readonly withStock?: boolean;
+  /** It is a search for the most sessions, from those of its size on; a smoke run tries that size only. */
+  readonly searches?: boolean;
   /** Settings of our nodes. */
   readonly env?: (size: Size) => Readonly<Record<string, string>>;
   /** What happens meanwhile. The load ends when it has. */

@@ -24,6 +24,8 @@ export interface RunOptions {
 /** The longest that people may take to connect, and k6 to end. */
 const CONNECT_SECONDS = 180;
 const END_SECONDS = 60;
+/** Of people, in a second. */
+const CONNECTS = 300;
 /** Of events. */
 const BYTES = 100;
 const SETTLE_SECONDS = 10;
@@ -47,6 +49,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
   const vus = Math.max(2, Math.ceil(size.sessions / PEOPLE_OF_A_VU));
   // Of a deployment elsewhere the stream is out of reach: k6 sends over REST, by the clock.
   const isStream = stage.cluster !== undefined || !plan.services;
+  const isConducted = isStream && !plan.byClock;
   const k6 = new K6(
     plan.name,
     {
@@ -54,11 +57,12 @@ export async function run(options: RunOptions): Promise<Outcome> {
       ...(stage.secret ? { LOAD_SECRET: stage.secret } : {}),
       LOAD_RUN: name,
       LOAD_DOOR: isStream ? 'stream' : 'rest',
-      ...(isStream ? { LOAD_CONTROL: conductor.url } : {}),
+      ...(isConducted ? { LOAD_CONTROL: conductor.url } : {}),
       SESSIONS: String(size.sessions),
       SECONDS: String(size.seconds),
       RATE: size.rates.join(','),
       VUS: String(vus),
+      CONNECTS: String(CONNECTS),
       BYTES: String(BYTES),
       SETTLE: String(plan.settleSeconds ?? SETTLE_SECONDS),
       ...options.env,
@@ -70,7 +74,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
   const ours = [process.pid, ...(services ? [services.pid] : [])];
   const samples = watch(stage, k6, ours);
   try {
-    if (isStream) {
+    if (isConducted) {
       const late = sleep(CONNECT_SECONDS * 1000, undefined, { ref: false });
       await Promise.race([conductor.areReady(vus), k6.ended(), late]);
       const at = conductor.go();
@@ -84,13 +88,14 @@ export async function run(options: RunOptions): Promise<Outcome> {
         k6.ended(),
       ]);
     }
-    const seconds = END_SECONDS + (isStream ? 0 : CONNECT_SECONDS + size.seconds);
+    const seconds = END_SECONDS + (isConducted ? 0 : CONNECT_SECONDS + size.seconds);
     const { metrics, checks } = await k6.result(seconds);
     samples.stop();
     const measured: Measured = {
       candidate: stage.candidate,
       sessions: size.sessions,
       seconds: size.seconds,
+      rates: size.rates,
       metrics,
       samples: samples.taken,
       facts,

@@ -48,6 +48,7 @@ const SERIES: Readonly<Record<string, string>> = {
   process_cpu_seconds_total: 'cpuSeconds',
   streamgate_deliveries_total: 'deliveries',
   streamgate_connects_total: 'connects',
+  streamgate_closings_total: 'closings',
   'streamgate_event_loop_seconds_total{state="active"}': 'loopSeconds',
 };
 

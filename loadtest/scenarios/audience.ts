@@ -43,6 +43,7 @@ export async function listen(leaves = 0): Promise<void> {
   const people = await gather(
     (index) => new Listener(index, leaves > 0 && index % leaves === leaves - 1),
   );
+  measures.dropped.add(0);
   const sent = await ended(await begun());
   const staying = () => people.filter(({ stays }) => stays);
   await settled(() => staying().every((each) => each.isConnected && isComplete(each)));

@@ -36,6 +36,11 @@ export class Person {
     return this.wasConnected && this.socket.connected;
   }
 
+  /** Has all that it needs before the load may begin. */
+  get isReady(): boolean {
+    return this.isConnected;
+  }
+
   /** Is gone for good. */
   leave(): void {
     this.stays = false;
@@ -70,8 +75,8 @@ export async function gather<P extends Person>(create: (index: number) => P): Pr
     await delay(TICK_MS);
   }
   const end = began + connectSeconds * 1000;
-  while (people.some((person) => !person.isConnected) && Date.now() < end) await delay(TICK_MS);
-  measures.notConnected.add(people.filter((person) => !person.isConnected).length);
+  while (people.some((person) => !person.isReady) && Date.now() < end) await delay(TICK_MS);
+  measures.notConnected.add(people.filter((person) => !person.isReady).length);
   return people;
 }
 

@@ -2,7 +2,15 @@ import type { Options, Scenario } from 'k6/options';
 import { connectSeconds, settings } from './settings.ts';
 
 /** What is read out of every run. */
-const STATISTICS = ['count', 'min', 'avg', 'med', 'p(95)', 'p(99)', 'p(99.9)', 'max'];
+export const STATISTICS = ['count', 'min', 'avg', 'med', 'p(95)', 'p(99)', 'p(99.9)', 'max'];
+/** No time series for each address. */
+export const SYSTEM_TAGS: NonNullable<Options['systemTags']> = [
+  'scenario',
+  'name',
+  'status',
+  'error_code',
+  'check',
+];
 /** Beyond what is planned, for nodes that start and faults that are waited for. */
 const SPARE_SECONDS = 120;
 
@@ -34,8 +42,7 @@ export function crowd(thresholds: Readonly<Record<string, string[]>>, door = tru
     scenarios: { people, ...(door && settings.door === 'rest' ? { services } : {}) },
     thresholds,
     summaryTrendStats: STATISTICS,
-    // No time series for each address.
-    systemTags: ['scenario', 'name', 'status', 'error_code', 'check'],
+    systemTags: SYSTEM_TAGS,
   };
 }
 

@@ -1,15 +1,23 @@
 import type { Way } from '../run/balancer.ts';
 
-/** What can be wrong with a gateway; every hundredth event suffers it, or every one is slow. */
-export type Fault = 'drops' | 'doubles' | 'reorders' | 'slow';
+/** What can be wrong with a gateway; every hundredth event suffers it, or every one is slow, or becomes so. */
+export type Fault = 'drops' | 'doubles' | 'reorders' | 'is slow' | 'tires';
 
 const EVERY = 100;
 const SLOW_MS = 600;
+/** Events after which a gateway that tires is slow. */
+const FRESH = 230;
 
 /** A gateway with a fault that can be chosen: what nodes write to clients passes through here. */
 export class Planted {
-  fault: Fault | undefined;
+  private fault: Fault | undefined;
   private events = 0;
+
+  /** From now on it has this fault; without one it is fine. */
+  plant(fault?: Fault): void {
+    this.fault = fault;
+    this.events = 0;
+  }
 
   /** What stands in the way of one connection. */
   readonly newWay = (): Way => {
@@ -17,7 +25,9 @@ export class Planted {
     let held: Buffer | undefined;
     return (chunk, forward) => {
       for (const part of frames.of(chunk)) {
-        const isHit = part.isEvent && ++this.events % EVERY === 0;
+        if (part.isEvent) this.events++;
+        const isHit = part.isEvent && this.events % EVERY === 0;
+        const isTired = this.fault === 'tires' && this.events > FRESH;
         if (held && part.isEvent) {
           forward(Buffer.concat([part.bytes, held]));
           held = undefined;
@@ -25,7 +35,8 @@ export class Planted {
         else if (isHit && this.fault === 'doubles')
           forward(Buffer.concat([part.bytes, part.bytes]));
         else if (isHit && this.fault === 'drops') continue;
-        else if (this.fault === 'slow') setTimeout(() => forward(part.bytes), SLOW_MS);
+        else if (this.fault === 'is slow' || isTired)
+          setTimeout(() => forward(part.bytes), SLOW_MS);
         else forward(part.bytes);
       }
     };
@@ -38,13 +49,16 @@ interface Part {
   readonly isEvent: boolean;
 }
 
-/** Takes what a server writes apart: the head of its answer, then WebSocket frames, which have no mask. */
+/** Takes what a server writes apart: the head of its answer, then WebSocket frames, which have no mask. Plain HTTP stays whole. */
 class Frames {
   private rest: Buffer = Buffer.alloc(0);
   private isOpen = false;
+  private isPlain = false;
 
   /** @returns what is complete */
   of(chunk: Buffer): Part[] {
+    this.isPlain ||= !this.isOpen && chunk.toString('latin1', 0, 12) !== 'HTTP/1.1 101';
+    if (this.isPlain) return [{ bytes: chunk, isEvent: false }];
     this.rest = Buffer.concat([this.rest, chunk]);
     const parts: Part[] = [];
     for (let end = this.end(); end > 0 && end <= this.rest.length; end = this.end()) {
