@@ -10,7 +10,8 @@ export function delivery(measured: Measured, tag = '', name = 'Delivery'): Figur
   ].map(([share, stat]) => ({
     name: `${name}, ${share}`,
     unit: 'ms',
-    value: statistic(measured, metric, stat!),
+    // Of what never came k6 says 0.
+    value: statistic(measured, metric, 'count') ? statistic(measured, metric, stat!) : undefined,
     better: 'lower',
   }));
 }
@@ -60,6 +61,7 @@ export function returns(measured: Measured): Figure[] {
 
 /** What nodes and Redis used, as averages over the load. */
 export function usage(measured: Measured): Figure[] {
+  if (measured.candidate === 'target') return [];
   const nodes = average(measured, ({ nodes: each }) => each.reduce((sum, { cpu }) => sum + cpu, 0));
   const received = statistic(measured, 'load_received', 'count') ?? 0;
   const seconds = loadSeconds(measured);

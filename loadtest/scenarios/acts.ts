@@ -32,10 +32,9 @@ export async function ended(at: number): Promise<number> {
   return planned();
 }
 
-/** Events of services when they all can be sent. */
+/** Events of services over REST, which has one rate: the first. */
 export function planned(): number {
-  const { rates, seconds } = settings;
-  return rates.reduce((sum, rate) => sum + Math.round((rate * seconds) / rates.length), 0);
+  return Math.round(settings.rates[0]! * settings.seconds);
 }
 
 /** Waits for what is under way. @param isComplete nothing is missing any more */

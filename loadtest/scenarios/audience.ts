@@ -1,6 +1,6 @@
-import exec from 'k6/execution';
 import http from 'k6/http';
-import { begun, ended, settled } from './acts.ts';
+import { cancel, every } from '../lib/timers.ts';
+import { begun, ended, planned, settled } from './acts.ts';
 import { disperse, gather, Person } from './crowd.ts';
 import { Ledger } from './ledger.ts';
 import { account, arrival, measures, watchDelay } from './measures.ts';
@@ -56,23 +56,28 @@ export async function listen(leaves = 0): Promise<void> {
   }
 }
 
-/** The REST door: one event each time that it is called, by an executor with an arrival rate. */
-export function send(): void {
-  const nth = exec.scenario.iterationInTest;
-  const index = nth % settings.sessions;
-  const message = {
-    n: Math.floor(nth / settings.sessions),
-    at: exec.scenario.startTime + (nth * 1000) / settings.rates[0]!,
-    step: 0,
-    pad: 'x'.repeat(settings.bytes),
+/** The REST door: all events of services, at the times at which they are due, whatever comes back. */
+export async function send(): Promise<void> {
+  const { rates, sessions, bytes } = settings;
+  const headers = {
+    authorization: `Bearer ${serviceToken()}`,
+    'content-type': 'application/json',
   };
-  const answer = http.post(
-    `${urlOf(nth)}/api/gateway/send`,
-    JSON.stringify({ userId: userOf(index), event: 'numbered', message }),
-    {
-      headers: { authorization: `Bearer ${serviceToken()}`, 'content-type': 'application/json' },
-      tags: { name: 'send' },
-    },
-  );
-  measures.refused.add(answer.status === 200 ? 0 : 1);
+  const pad = 'x'.repeat(bytes);
+  const answers: Promise<void>[] = [];
+  let sent = 0;
+  await new Promise<void>((resolve) => {
+    const sending = every(1000 / rates[0]!, (at) => {
+      const nth = sent++;
+      const message = { n: Math.floor(nth / sessions), at, step: 0, pad };
+      const body = JSON.stringify({ userId: userOf(nth % sessions), event: 'numbered', message });
+      const url = `${urlOf(nth)}/api/gateway/send`;
+      const asked = http.asyncRequest('POST', url, body, { headers, tags: { name: 'send' } });
+      answers.push(asked.then(({ status }) => measures.refused.add(status === 200 ? 0 : 1)));
+      if (sent < planned()) return;
+      cancel(sending);
+      resolve();
+    });
+  });
+  await Promise.all(answers);
 }

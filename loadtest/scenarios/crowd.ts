@@ -66,7 +66,7 @@ export class Person {
 export async function gather<P extends Person>(create: (index: number) => P): Promise<P[]> {
   const { sessions, vus, connectsPerSecond } = settings;
   const people: P[] = [];
-  const first = (exec.vu.idInTest - 1) % vus;
+  const first = exec.scenario.iterationInTest % vus;
   const share = Math.ceil(Math.max(0, sessions - first) / vus);
   const began = Date.now();
   while (people.length < share) {

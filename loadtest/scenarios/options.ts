@@ -20,7 +20,7 @@ const SPARE_SECONDS = 120;
  * @param door whether services send over REST when there is no stream; the script exports `send`
  */
 export function crowd(thresholds: Readonly<Record<string, string[]>>, door = true): Options {
-  const { seconds, settleSeconds, vus, rates } = settings;
+  const { seconds, settleSeconds, vus } = settings;
   const most = connectSeconds + seconds + settleSeconds + SPARE_SECONDS;
   const people: Scenario = {
     executor: 'per-vu-iterations',
@@ -29,13 +29,14 @@ export function crowd(thresholds: Readonly<Record<string, string[]>>, door = tru
     maxDuration: `${Math.ceil(most)}s`,
     gracefulStop: '5s',
   };
+  // One VU that sends when it is due: an executor with an arrival rate leaves out what it has no VU for.
   const services: Scenario = {
-    executor: 'constant-arrival-rate',
+    executor: 'per-vu-iterations',
     exec: 'send',
+    vus: 1,
+    iterations: 1,
     startTime: `${connectSeconds}s`,
-    rate: rates[0]!,
-    duration: `${seconds}s`,
-    preAllocatedVUs: Math.min(100, Math.ceil(rates[0]! / 10) + 5),
+    maxDuration: `${Math.ceil(seconds + SPARE_SECONDS)}s`,
     gracefulStop: '5s',
   };
   return {

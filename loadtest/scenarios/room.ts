@@ -50,7 +50,7 @@ class Member extends Person {
     this.room = `${settings.run}-${isHot ? 'hot' : small}`;
     if (isHot && index < HOT_SENDERS) this.sender = index;
     if (!isHot && rank % SMALL_SIZE === 0) this.sender = small;
-    const senders = isHot ? Array.from({ length: HOT_SENDERS }, (_, index) => index) : [small];
+    const senders = isHot ? Array.from({ length: HOT_SENDERS }, (_, nth) => nth) : [small];
     for (const sender of senders) this.heard.set(sender, new Ledger());
     this.socket.on('connect', () => this.join(this.socket));
     this.socket.on('room-message', ({ message }: { message: string }) => this.hear(message));
