@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import type { Socket } from 'socket.io';
+import { WebSocketServer } from 'ws';
 import { afterEach, expect, it } from 'vitest';
 import { runScript } from './k6.ts';
 import { StockServer } from './server.ts';
@@ -87,4 +88,37 @@ it('lets a mistake in a listener be seen', async () => {
   const { url } = await serve({}, () => {});
   const { output } = await runScript('throws', { URL: url });
   expect(output).toContain('a mistake of the author');
+});
+
+it('makes another connection when k6 has lost the handshake, and none when the server is slow', async () => {
+  // Like a server whose first handshake was lost on the way, and whose second one is late.
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  await once(server, 'listening');
+  let connections = 0;
+  let isSlow = false;
+  const closed: number[] = [];
+  server.on('connection', (client, request) => {
+    const nth = ++connections;
+    client.on('close', () => closed.push(nth));
+    client.on(
+      'message',
+      (data: Buffer) => data.toString() === '40' && client.send('40{"sid":"session"}'),
+    );
+    const handshake = '0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000}';
+    if (isSlow) setTimeout(() => request.socket.resume() && client.send(handshake), 1000);
+    else if (nth > 1) client.send(handshake);
+    // It does not answer pings before it has written the handshake.
+    if (isSlow) request.socket.pause();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const lost = await runScript('lost-handshake', { URL: url });
+  expect(lost.said).toEqual([{ after: expect.any(Number), errors: [], id: 'session' }]);
+  expect(connections).toBe(2);
+  expect(closed).toContain(1);
+
+  isSlow = true;
+  const slow = await runScript('lost-handshake', { URL: url });
+  expect(slow.said).toEqual([{ after: expect.any(Number), errors: [], id: 'session' }]);
+  expect(connections).toBe(3);
+  server.close();
 });
