@@ -11,6 +11,7 @@ import { FILES } from '../dashboards/src/files.ts';
 import { CHART_FILES } from './chart.ts';
 import { renderMatrix } from './matrix.ts';
 import { renderMetrics } from './metrics.ts';
+import { renderMillion } from './million.ts';
 import { renderAsyncApi } from './reference/asyncapi.ts';
 import { PAGES } from './reference/pages.ts';
 
@@ -20,6 +21,7 @@ const targets: Record<string, () => string | Promise<string>> = {
   'docs/configuration.md': renderConfigTable,
   'docs/contract-matrix.md': renderMatrix,
   'docs/metrics.md': renderMetrics,
+  'docs/million-sessions.md': renderMillion,
   'docs/openapi.json': () => `${JSON.stringify(openApiDocument(), null, 2)}\n`,
   'docs/reference/asyncapi.json': renderAsyncApi,
   ...Object.fromEntries(
