@@ -102,6 +102,7 @@ export class RedisLink {
     void this.probe();
     await outcome.finally(() => clearTimeout(timer));
     this.starting = undefined;
+    if (!this.up) this.sayAway(this.current.reason ?? this.lastError);
   }
 
   close(): void {
@@ -247,9 +248,13 @@ export class RedisLink {
       return;
     }
     this.current = { ...this.current, up: false, since: Date.now(), reason };
-    log.warn({ connection: this.connection, reason }, 'Redis is away');
+    this.sayAway(reason);
     this.announce();
     void this.probe();
+  }
+
+  private sayAway(reason: string): void {
+    log.warn({ connection: this.connection, reason }, 'Redis is away');
   }
 
   private announce(): void {

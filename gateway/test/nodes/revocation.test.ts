@@ -46,6 +46,7 @@ describe.each(BACKPLANES)('revocation on %s', (backplane) => {
       STREAMGATE_BACKPLANE: backplane,
     });
     late.push(third);
+    await third.logged(({ msg }) => msg === 'Redis is away');
     // It cannot know: Redis has what was revoked.
     const { client } = await connect(third.url, old, quiet);
     clients.push(client);
