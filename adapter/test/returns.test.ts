@@ -1,3 +1,5 @@
+import { readdir, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { until } from './candidates.ts';
 import type { Client, Node } from './cluster.ts';
@@ -149,6 +151,45 @@ test('Redis hears afterwards who was lost while it was away, and since when', as
   const since = Number(await stage.admin.hget(recordOf(client), 'x'));
   expect(Math.abs(since - before)).toBeLessThan(500);
 });
+
+test('what Redis has forgotten of its last is not passed over, though a session stood before it', async () => {
+  const [a, b] = [await start(), await start()];
+  const client = await connect(a, { rooms: ['room'] });
+  await a.publish(['room'], 'news', 1);
+  await until(() => client.said.length === 1);
+  await client.lose(a);
+  await until(async () => (await stage.admin.hget(recordOf(client), 'x')) !== null);
+  await b.publish(['room'], 'news', 2);
+  const folder = join(stage.redis.dir, 'appendonlydir');
+  const [log] = (await readdir(folder)).filter((file) => file.endsWith('.incr.aof'));
+  const { size } = await stat(join(folder, log!));
+  await b.publish(['room'], 'news', 3);
+  const accepted = await texts(a);
+  await stage.redis.kill();
+  // As after a crash with `appendfsync everysec`: what was answered last is not in the file.
+  await truncate(join(folder, log!), size);
+  await stage.redis.restart();
+  await until(() => [a, b].every((node) => node.candidate.mailbox!.health.up));
+  const [id] = client.offset!.split('.').slice(1);
+  const left = await texts(a);
+  expect([accepted, left]).toEqual([
+    ['1', '2', '3'],
+    ['1', '2'],
+  ]);
+  const newest = await stage.admin.xrevrange(mailboxOf(a), '+', '-', 'COUNT', 1);
+  expect(newest[0]![0] > id!).toBe(true);
+  expect(await client.comeBack(b)).toBe(false);
+});
+
+const mailboxOf = (node: Node) => `{t:0}:m:${node.candidate.mailbox!.nodeId}`;
+
+/** First arguments of the events in a node's mailbox. */
+async function texts(node: Node): Promise<string[]> {
+  const entries = await stage.admin.xrange(mailboxOf(node), '-', '+');
+  return entries.flatMap(([, [, batch]]) =>
+    [...batch!.matchAll(/"news",(\d)/g)].map(([, text]) => text!),
+  );
+}
 
 test('a connection that ends while its session is given back costs nothing, on the same server', async () => {
   const a = await start();
