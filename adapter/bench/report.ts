@@ -1,4 +1,4 @@
-import { median } from '../../gateway/bench/measure.ts';
+import { type Interval, median, medianInterval } from '../../gateway/bench/measure.ts';
 import { shown } from '../../gateway/bench/program.ts';
 import type { Samples } from './measure.ts';
 
@@ -11,17 +11,22 @@ export interface Row {
   ours: number;
   /** How many times better ours is, whichever direction is better: the median of the rounds' ratios. */
   ratio: number;
+  /** Where that lies with 95 % confidence; it counts nevertheless. */
+  interval?: Interval;
   /** How many times better it is wanted to be. */
   wanted?: number;
 }
 
-/** @param name of the number in each sample */
+/**
+ * @param name of the number in each sample
+ * @param more `interval`: say how certain the ratio is
+ */
 export function row(
   measure: string,
   unit: string,
   samples: Samples,
   name: string,
-  more: Pick<Row, 'wanted'> = {},
+  { interval = false, ...more }: Pick<Row, 'wanted'> & { interval?: boolean } = {},
 ): Row {
   const stock = samples.streams.map((sample) => sample[name]!);
   const ours = samples.mailbox.map((sample) => sample[name]!);
@@ -35,19 +40,25 @@ export function row(
     stock: median(stock),
     ours: median(ours),
     ratio: median(ratios),
+    ...(interval && { interval: medianInterval(ratios) }),
     ...more,
   };
 }
 
 export const head = ['measure', 'stock streams', 'mailbox', 'times better', 'wanted', 'met'];
 
-export function cells({ measure, unit, stock, ours, ratio, wanted }: Row): string[] {
+export function cells({ measure, unit, stock, ours, ratio, interval, wanted }: Row): string[] {
+  const certain = interval ? ` (${times(interval.low)} to ${times(interval.high)})` : '';
   return [
     measure,
     `${shown(stock)} ${unit}`,
     `${shown(ours)} ${unit}`,
-    Number.isFinite(ratio) ? `${ratio.toFixed(ratio < 10 ? 2 : 0)}x` : '',
+    Number.isFinite(ratio) ? `${times(ratio)}x${certain}` : '',
     wanted === undefined ? '' : `${wanted}x`,
     wanted === undefined ? '' : ratio >= wanted ? 'yes' : 'short',
   ];
+}
+
+function times(ratio: number): string {
+  return ratio.toFixed(ratio < 10 ? 2 : 0);
 }
