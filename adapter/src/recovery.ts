@@ -138,12 +138,14 @@ export class Recovery {
     const kept = rooms.includes(lost.id) ? rooms : [...rooms, lost.id];
     const name = sessionKey(namespace, lost.pid);
     const { sessions } = this.node;
-    this.arriving.set(name, new Map());
+    if (this.arriving.has(name)) return this.refuse(new Unrecoverable('unknown'));
+    const left = new Map<number, EntryId>();
+    this.arriving.set(name, left);
     try {
       await this.end(namespace, lost.id);
       sessions.hold(namespace, name, lost.id, kept);
       this.node.shards.flush();
-      return await this.find(namespace, lost, after, kept);
+      return await this.find(namespace, lost, after, kept, left);
     } catch (error) {
       sessions.discard(name);
       return this.refuse(error);
@@ -225,6 +227,7 @@ export class Recovery {
     lost: Claimed,
     after: Position,
     rooms: readonly string[],
+    left: ReadonlyMap<number, EntryId>,
   ): Promise<Missed[]> {
     const { shards, nodeId: me } = this.node;
     const { id, pid } = lost;
@@ -254,7 +257,7 @@ export class Recovery {
     if (shards.all.some(({ doubts }) => doubts.hasServed)) throw new Unrecoverable('ambiguous');
     // Meanwhile it may have gone on under another name, and what it read before is forgotten.
     if (this.node.nodeId !== me) throw new Unrecoverable('node');
-    for (const [index, entry] of this.arriving.get(sessionKey(namespace, pid))!)
+    for (const [index, entry] of left)
       if (compareIds(entry, moved.arrivals[index]!.here) > 0) throw new Unrecoverable('unknown');
     for (const [index, shard] of shards.all.entries()) {
       const { here } = moved.arrivals[index]!;

@@ -106,7 +106,10 @@ local record, window = base .. 'p:' .. ARGV[2], tonumber(ARGV[3])
 local owner, absent, claimed = unpack(redis.call('HMGET', record, 'o', 'x', 'y'))
 if not owner then return false end
 local now = now_ms()
-if claimed and tonumber(redis.call('ZSCORE', NODES, claimed) or 0) > now then return 'BUSY' end
+-- Who asks lives, even where its lease has run out.
+if claimed and (claimed == me or tonumber(redis.call('ZSCORE', NODES, claimed) or 0) > now) then
+  return 'BUSY'
+end
 if absent and tonumber(absent) + window < now then return false end
 local ends = redis.call('ZSCORE', NODES, owner)
 if not ends or tonumber(ends) + window < now then return false end

@@ -131,6 +131,18 @@ test('what a dead node had taken is taken over', async () => {
   expect(await client.comeBack(a)).toBe(true);
 });
 
+test('a return is taken once also by a node whose lease has run out', async () => {
+  const a = await start({ timeoutMs: 300 });
+  const client = await connect(a, { rooms: ['room'] });
+  await client.lose(a);
+  const { mailbox } = a.candidate;
+  const lost = await mailbox!.claim('/', pidOf(client));
+  await stage.admin.zadd('{t:0}:nodes', 1, mailbox!.nodeId);
+  expect(await mailbox!.claim('/', pidOf(client))).toBeUndefined();
+  const twice = [1, 2].map(() => mailbox!.missed('/', lost!, client.offset!, lost!.rooms));
+  expect(await Promise.all(twice)).toEqual([[], undefined]);
+});
+
 test('what nobody continues is not waited for without end', async () => {
   const [a, b] = [await start({ timeoutMs: 300 }), await start()];
   const client = await connect(a);
