@@ -6,7 +6,11 @@ import { signToken } from '../../gateway/dist/ingest/http/development-token.js';
 import { Proxy } from '../../gateway/test/proxy.ts';
 
 /** Settings of nodes with which this load reaches all that boards show. */
-export const LOAD_ENV = { STREAMGATE_EVENTS_OUT: 'message,first_session,last_session' };
+export const LOAD_ENV = {
+  STREAMGATE_EVENTS_OUT: 'message,first_session,last_session',
+  // So few that one can fill a node.
+  STREAMGATE_MAX_SESSIONS: '60',
+};
 
 const PEOPLE = 45;
 const CHATTERS = 6;
@@ -50,6 +54,35 @@ export class Load {
     };
   }
 
+  /** So many more people. @param url of a node @returns what ends them */
+  async crowd(url: string, count: number): Promise<() => void> {
+    const people = Array.from({ length: count }, (_, index) =>
+      this.connect(`crowd-${index}`, '', { reconnection: false }, url),
+    );
+    const sockets = await Promise.all(people);
+    return () => {
+      for (const socket of sockets) socket.disconnect();
+    };
+  }
+
+  /** Somebody who says far too much, and is ended for it. @param url of a node @returns what ends it */
+  async flood(url: string): Promise<() => void> {
+    const socket = await this.connect('flood', '', { reconnection: false }, url);
+    const say = setInterval(() => {
+      for (let event = 0; event < 100; event++) socket.emit('get-active-users');
+    }, 20);
+    return () => {
+      clearInterval(say);
+      socket.disconnect();
+    };
+  }
+
+  /** Somebody who is not let in, again and again. @returns what ends it */
+  strangers(token: () => Promise<string>): () => void {
+    const come = setInterval(() => void this.stranger(token), 250);
+    return () => clearInterval(come);
+  }
+
   async stop(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     for (const socket of this.sockets) socket.disconnect();
@@ -78,10 +111,13 @@ export class Load {
       setTimeout(() => visitor.disconnect(), 1500);
     });
     this.every(1000, () => void this.emitter.toUser('visitor').durable().emit('order:paid', {}));
-    this.every(5000, () => {
-      const stranger = io(this.proxy.url, { ...STOCK, auth: { token: 'no' }, reconnection: false });
-      stranger.on('connect_error', () => stranger.close());
-    });
+    this.every(5000, () => this.stranger(async () => 'no'));
+  }
+
+  private async stranger(token: () => Promise<string>): Promise<void> {
+    const auth = { token: await token() };
+    const stranger = io(this.proxy.url, { ...STOCK, auth, reconnection: false });
+    stranger.on('connect_error', () => stranger.close());
   }
 
   private serve(token: string): void {

@@ -65,7 +65,7 @@ class Proof {
 
   /** What it must fire fires, nothing else does, its panels show it, and it ends with its cause. */
   async fault(fault: Fault): Promise<void> {
-    const { name, fires, mayFire, shows, marks, diagnosis, lasts = 0 } = fault;
+    const { name, fires, mayFire, shows, marks, diagnosis, lasts = 0, noticed = 0 } = fault;
     const { prometheus } = this.stage;
     const { seconds, say } = this.options;
     say(`\n${name}\n`);
@@ -74,7 +74,8 @@ class Proof {
     const mend = await fault.inject(this.stage);
     const lasting = sleep(lasts * 1000);
     const fire = async (alert: string) => (await firing(prometheus)).has(alert);
-    for (const alert of fires) await this.comes(`${alert} fires`, () => fire(alert));
+    for (const alert of fires)
+      await this.comes(`${alert} fires`, () => fire(alert), PATIENCE_SECONDS + noticed);
     if (diagnosis !== undefined)
       await this.comes(
         `the Overview tells: ${diagnosis}`,
@@ -86,7 +87,11 @@ class Proof {
     await mend();
     // Of a budget the long windows remember.
     for (const alert of fires.filter((each) => !each.endsWith('BudgetBurn')))
-      await this.comes(`${alert} is silent`, async () => !(await fire(alert)), SILENCE_SECONDS);
+      await this.comes(
+        `${alert} is silent`,
+        async () => !(await fire(alert)),
+        SILENCE_SECONDS + noticed,
+      );
     if (diagnosis !== undefined)
       await this.comes(
         'the Overview tells: healthy',

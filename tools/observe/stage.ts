@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, readConfig } from '../../gateway/dist/config.js';
+import { startJwks, type TestJwks } from '../../gateway/test/jwks.ts';
 import { startPostgres, type TestPostgres } from '../../gateway/test/postgres.ts';
 import { Cluster } from '../cluster-parts.ts';
 import { developmentDefaults } from '../development.ts';
@@ -31,6 +32,7 @@ export class Stage {
   private readonly parts: {
     config?: Config;
     postgres?: TestPostgres;
+    jwks?: TestJwks;
     cluster?: Cluster;
     load?: Load;
     prometheus?: Prometheus;
@@ -49,6 +51,10 @@ export class Stage {
     if (!env.STREAMGATE_DATABASE_URL && env.STREAMGATE_CHAT !== 'off') {
       this.parts.postgres = await startPostgres();
       env.STREAMGATE_DATABASE_URL = this.parts.postgres.url;
+    }
+    if (env.STREAMGATE_JWT_SECRET && !env.STREAMGATE_JWT_JWKS_URL) {
+      this.parts.jwks = await startJwks();
+      env.STREAMGATE_JWT_JWKS_URL = this.parts.jwks.url;
     }
     const config = (this.parts.config = readConfig({
       STREAMGATE_REDIS_URL: 'redis://ours',
@@ -72,6 +78,14 @@ export class Stage {
   get cluster(): Cluster {
     return this.parts.cluster!;
   }
+  /** Undefined when the database is somebody else's. */
+  get postgres(): TestPostgres | undefined {
+    return this.parts.postgres;
+  }
+  /** Whose tokens nodes accept beside those of the load; undefined when the issuer is somebody else. */
+  get jwks(): TestJwks | undefined {
+    return this.parts.jwks;
+  }
   get load(): Load {
     return this.parts.load!;
   }
@@ -86,10 +100,10 @@ export class Stage {
 
   /** @param keepsLog for somebody who wants to know what went wrong */
   async stop(signal: NodeJS.Signals = 'SIGINT', keepsLog = false): Promise<void> {
-    const { load, cluster, prometheus, postgres } = this.parts;
+    const { load, cluster, prometheus, postgres, jwks } = this.parts;
     await load?.stop();
     await cluster?.stop(signal);
-    await Promise.all([prometheus?.stop(), postgres?.stop()]);
+    await Promise.all([prometheus?.stop(), postgres?.stop(), jwks?.close()]);
     closeSync(this.output);
     if (!keepsLog) rmSync(dirname(this.log), { recursive: true, force: true });
   }
