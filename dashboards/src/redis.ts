@@ -88,14 +88,16 @@ export const redis: Board = {
       panels: [
         {
           kind: 'timeseries',
-          title: 'Publishes',
-          description: 'Events given to the backplane, by outcome.',
+          title: 'Published and received',
+          description:
+            'Events given to the backplane, by outcome; and what came to nodes with sessions for it, once for each node.',
           unit: 'ops',
           queries: [
             {
               expr: `sum by (outcome) (${rate('streamgate_backplane_publishes_total')})`,
               legend: '{{outcome}}',
             },
+            { expr: `sum(${rate('streamgate_backplane_received_total')})`, legend: 'received' },
           ],
         },
         {

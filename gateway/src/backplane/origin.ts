@@ -52,6 +52,7 @@ export function delivered(
   sessions: number,
   began: number,
 ): void {
+  metrics.received.add('', events);
   metrics.deliveries.add('', events * sessions);
   if (contexts.length === 0) return;
   const now = Date.now();

@@ -21,6 +21,10 @@ export const backplaneMetrics = {
     'door',
     ['client', 'http', 'tcp', 'stream', 'kafka'],
   ),
+  received: new Count(
+    'streamgate_backplane_received_total',
+    'Events that have come to this node for sessions of its own, its own ones and messages of chat included: once for each; deliveries by it is how many sessions each had',
+  ),
   publishSeconds: new Histogram(
     'streamgate_backplane_publish_seconds',
     'How long the backplane took to accept an event; with `mailbox` until this node has delivered it too',

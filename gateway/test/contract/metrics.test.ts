@@ -33,6 +33,9 @@ describe.each(TOPOLOGIES)('metrics on %s', (topology) => {
     expect(await growth('streamgate_deliveries_total', () => emit('counted'))).toEqual(
       alone ? [3, 3] : [1, 2],
     );
+    expect(await growth('streamgate_backplane_received_total', () => emit('received'))).toEqual([
+      1, 1,
+    ]);
     const [, slowest] = await growth(
       'streamgate_delivery_seconds_bucket{door="http",le="10"}',
       () => emit('in time'),
