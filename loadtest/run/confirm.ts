@@ -5,8 +5,8 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 /** Load on somebody's deployment is put there only by who types its name. @throws Error otherwise */
 export async function confirm(
   target: string,
-  input = process.stdin,
-  output = process.stdout,
+  input: NodeJS.ReadableStream = process.stdin,
+  output: NodeJS.WritableStream = process.stdout,
 ): Promise<void> {
   const { hostname } = new URL(target);
   if (LOOPBACK.has(hostname)) return;

@@ -24,6 +24,8 @@ export function invalidity(measured: Measured, takesRedis = false): string[] {
   say(delay > MOST.clientDelay, `timers of k6 were ${Math.round(delay)} ms late (p99)`);
   const dropped = statistic(measured, 'dropped_iterations', 'count') ?? 0;
   say(dropped > 0, `k6 did not begin ${dropped} iterations that were due`);
+  const mislaid = statistic(measured, 'socketio_handshakes_lost', 'count') ?? 0;
+  say(mislaid > 0, `k6 mislaid ${mislaid} handshakes`);
   const lag = facts['writer lag p99, ms'] ?? 0;
   say(!takesRedis && lag > MOST.lag, `the writer was ${Math.round(lag)} ms late (p99)`);
   const during = samples.filter(({ second }) => second >= 0);

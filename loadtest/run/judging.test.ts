@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import { readSummary } from './k6.ts';
+import type { Measured } from './measured.ts';
+import { readSettings } from './settings.ts';
+import { invalidity } from './validity.ts';
+
+const idle: Measured = {
+  candidate: 'streamgate',
+  sessions: 10,
+  seconds: 10,
+  rates: [10],
+  metrics: {},
+  samples: [],
+  facts: {},
+};
+const sample = { second: 1, nodes: [], redis: undefined, machine: 0.5, others: 0.02 };
+const k6 = { cpu: 0.1, rssBytes: 0 };
+
+describe('a run says nothing about the gateway', () => {
+  const runs: readonly (readonly [because: string, run: Partial<Measured>, reason: RegExp])[] = [
+    ['k6 is late', { metrics: { load_client_delay: { 'p(99)': 51 } } }, /timers of k6 were 51 ms/],
+    [
+      'k6 leaves something out',
+      { metrics: { dropped_iterations: { count: 1 } } },
+      /did not begin 1/,
+    ],
+    ['k6 mislays handshakes', { metrics: { socketio_handshakes_lost: { count: 1 } } }, /mislaid 1/],
+    ['the writer is late', { facts: { 'writer lag p99, ms': 51 } }, /writer was 51 ms/],
+    ['k6 takes the machine', { samples: [{ ...sample, k6: { ...k6, cpu: 100 } }] }, /k6 took/],
+    ['others take the machine', { samples: [{ ...sample, k6, others: 0.2 }] }, /others took 20 %/],
+    ['the machine is full', { samples: [{ ...sample, k6, machine: 0.98 }] }, /was busy \(98 %\)/],
+  ];
+  test.for(runs)('when %s', ([, run, reason]) => {
+    expect(invalidity({ ...idle, ...run })).toEqual([expect.stringMatching(reason)]);
+  });
+
+  test('but not while all keep up, or the writer waits for a Redis that was taken away', () => {
+    expect(invalidity({ ...idle, samples: [{ ...sample, k6 }] })).toEqual([]);
+    expect(invalidity({ ...idle, facts: { 'writer lag p99, ms': 900 } }, true)).toEqual([]);
+  });
+});
+
+test('thresholds of k6 become checks; those that only tell tags apart do not', () => {
+  const { checks } = readSummary(
+    JSON.stringify({
+      metrics: {
+        load_lost: { count: 2, rate: 1, thresholds: { 'count==0': true } },
+        load_recovered: { passes: 9, fails: 0, value: 1, thresholds: { 'rate>0.99': false } },
+        'load_delivery{step:0}': { 'p(99)': 4, thresholds: { 'p(99)>=0': false } },
+      },
+    }),
+  );
+  expect(checks).toEqual([
+    { name: 'load_lost count==0', isMet: false, seen: '2' },
+    { name: 'load_recovered rate>0.99', isMet: true, seen: '1' },
+  ]);
+});
+
+describe('settings', () => {
+  const wrong: readonly (readonly [env: NodeJS.ProcessEnv, message: RegExp])[] = [
+    [{}, /SCENARIO is missing/],
+    [{ SCENARIO: 'unicat' }, /no scenario unicat/],
+    [{ SCENARIO: 'unicast', NODES: '0' }, /NODES is a number from 1 on/],
+    [{ SCENARIO: 'unicast', RATE: '100,fast' }, /RATE is events a second/],
+    [{ SCENARIO: 'unicast', COMPARE: 'ws' }, /COMPARE can be stock only/],
+    [{ SCENARIO: 'chat', COMPARE: 'stock' }, /stock gateway cannot do chat/],
+    [{ SCENARIO: 'unicast', COMPARE: 'stock', TARGET: 'https://a.b' }, /without TARGET/],
+  ];
+  test.for(wrong)('%j is refused', ([env, message]) => {
+    expect(() => readSettings(env)).toThrow(message);
+  });
+
+  test('what is given replaces what a scenario has', () => {
+    const { plans, sizeOf } = readSettings({ SCENARIO: 'unicast', SESSIONS: '7', RATE: '5,6' });
+    expect(sizeOf(plans[0]!)).toMatchObject({ sessions: 7, rates: [5, 6] });
+  });
+});
