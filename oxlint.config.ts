@@ -176,6 +176,22 @@ export default defineConfig({
       },
     },
     {
+      files: ['loadtest/lib/**'],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            patterns: [
+              {
+                group: ['../**', 'node:*', '@streamgate/*'],
+                message: 'loadtest/lib/ is usable alone: it imports only what k6 itself has.',
+              },
+            ],
+          },
+        ],
+      },
+    },
+    {
       files: ['gateway/src/config.ts', 'emitter/src/cli/main.ts'],
       rules: { 'node/no-process-env': 'off' },
     },
