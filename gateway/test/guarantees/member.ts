@@ -3,13 +3,14 @@ import { Manager, type Socket } from 'socket.io-client';
 import { SECRET } from '../node.ts';
 import type { Life } from './judge.ts';
 
-const CONNECT_MS = 3000;
 const AGAIN_MS = 50;
 
 /** What the members live in. */
 export interface World {
   /** Where a connect may go now. */
   urls(): readonly string[];
+  /** How long a connect may take before it is given up, in ms. */
+  readonly connectMs: number;
   /** Whether a node stood still: what it delivers has waited for it. */
   stoodStill(url: string): boolean;
   began(life: Life): void;
@@ -121,7 +122,7 @@ export class Member {
         }
         done(true);
       };
-      const timer = setTimeout(onError, CONNECT_MS);
+      const timer = setTimeout(onError, this.world.connectMs);
       socket.once('connect', onConnect).once('connect_error', onError);
       socket.io.once('error', onError).once('close', onError);
       socket.connect();

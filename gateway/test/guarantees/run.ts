@@ -53,6 +53,7 @@ export class Running implements World {
     this.state = plan.seed;
   }
 
+  readonly connectMs = 3000;
   urls = (): string[] => this.living().map(({ url }) => url);
   stoodStill = (url: string): boolean => this.stood.has(url);
   began = (life: Life): void => void this.lives.push(life);

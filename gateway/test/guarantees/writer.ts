@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { partitionOf } from '@streamgate/protocol/stream';
 import { pause } from './member.ts';
@@ -13,6 +14,8 @@ export class Writer {
   readonly last = new Map<number, number>();
   written = 0;
   private readonly redis: Redis;
+  /** Of its own: the `id`s of another writer are not these. */
+  private readonly source = randomUUID();
   private readonly stream: string;
   private closed = false;
 
@@ -37,15 +40,17 @@ export class Writer {
    * @param entries how many in all
    * @param members whom they go to, in turn: each is a key of its own
    * @param partitions how many there are when an entry is written
+   * @param enough whether to end before that
    */
   async write(
     entries: number,
     members: number,
     perSecond: number,
     partitions: () => number,
+    enough: () => boolean = () => false,
   ): Promise<void> {
     const began = performance.now();
-    while (this.written < entries) {
+    while (this.written < entries && !enough()) {
       const due = Math.min(entries, Math.floor(((performance.now() - began) / 1000) * perSecond));
       if (due > this.written) await this.writeUpTo(due, members, partitions());
       await pause(TICK_MS);
@@ -88,7 +93,7 @@ export class Writer {
       const id = `n${nth}`;
       pipeline.xadd(
         ...([stream, '*', 'to', key, 'event', 'numbered', 'data', data] as const),
-        ...(['source', 'guarantees', 'id', id] as const),
+        ...(['source', this.source, 'id', id] as const),
       );
     }
     try {
