@@ -1,11 +1,11 @@
 # Every target is a thin line over an npm script; packages are installed first where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster kind observe config test bench load verify generate reference clean
+.PHONY: help run cluster kind observe config test bench e2e load verify generate reference clean
 
 packages := node_modules/.package-lock.json
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: $(packages) ## start one gateway in development mode; Ctrl-C stops it
 	@npm run --silent start
@@ -30,6 +30,9 @@ bench: $(packages) ## measure the gateway against a stock Nest + Socket.IO one
 
 load: $(packages) ## put load on it with k6: make load SCENARIO=unicast (SCENARIO=help: more)
 	@npm run --silent load
+
+e2e: $(packages) ## test the chart on the cluster of KUBECONFIG (npm run e2e -- --help)
+	@npm run --silent e2e
 
 verify: $(packages) ## check format, lint, types, generated files, boards and rules
 	@npm run --silent verify

@@ -197,7 +197,14 @@ export default defineConfig({
     },
     {
       // They start the built program: the environment and the terminal are their subject.
-      files: ['tools/**', '*/test/**', '*/bench/**', 'loadtest/{run,smoke}/**', '*.config.ts'],
+      files: [
+        'tools/**',
+        'charts/e2e/**',
+        '*/test/**',
+        '*/bench/**',
+        'loadtest/{run,smoke}/**',
+        '*.config.ts',
+      ],
       rules: { 'node/no-process-env': 'off', 'no-console': 'off' },
     },
     {

@@ -1,0 +1,43 @@
+import {
+  AppsV1Api,
+  AutoscalingV2Api,
+  CoreV1Api,
+  CustomObjectsApi,
+  KubeConfig,
+  NetworkingV1Api,
+  PolicyV1Api,
+  type V1Pod,
+} from '@kubernetes/client-node';
+import { run } from './programs.ts';
+
+const config = new KubeConfig();
+config.loadFromDefault();
+
+export const core = config.makeApiClient(CoreV1Api);
+export const apps = config.makeApiClient(AppsV1Api);
+export const autoscaling = config.makeApiClient(AutoscalingV2Api);
+export const networking = config.makeApiClient(NetworkingV1Api);
+export const policy = config.makeApiClient(PolicyV1Api);
+export const custom = config.makeApiClient(CustomObjectsApi);
+
+/** Whether Kubernetes sends it clients. */
+export function isReady(pod: V1Pod): boolean {
+  return (
+    pod.metadata?.deletionTimestamp === undefined &&
+    (pod.status?.conditions ?? []).some(({ type, status }) => type === 'Ready' && status === 'True')
+  );
+}
+
+/** As `kubectl apply`, of objects of any kind. */
+export async function apply(namespace: string, ...objects: object[]): Promise<void> {
+  const list = { apiVersion: 'v1', kind: 'List', items: objects };
+  await run('kubectl', ['-n', namespace, 'apply', '-f', '-'], JSON.stringify(list));
+}
+
+/** @throws Error when a pod of the Deployment is not ready in time */
+export async function rolledOut(namespace: string, deployment: string): Promise<void> {
+  await run('kubectl', [
+    ...['-n', namespace, 'rollout', 'status', `deployment/${deployment}`],
+    '--timeout=240s',
+  ]);
+}
