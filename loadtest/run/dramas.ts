@@ -40,8 +40,8 @@ export function outages(most: number) {
   };
 }
 
-/** Each node is replaced as by a rolling update: a new one first, then the old one is asked to end. @param drainMs what it has for that */
-export function rollingDeploy(drainMs: number) {
+/** Each node is replaced as by a rolling update: a new one first, then the old one is asked to end. @param drainMs what it has for that, and @param graceMs until it is killed */
+export function rollingDeploy(drainMs: number, graceMs = GRACE_MS) {
   return async ({ stage, size, at, facts, say }: Scene): Promise<void> => {
     const { cluster, balancer } = stage;
     if (!cluster || !balancer) return asked('Start the rolling update now', size.seconds, say);
@@ -51,7 +51,7 @@ export function rollingDeploy(drainMs: number) {
       const old = await cluster.replace(number);
       balancer.targets = cluster.nodes.map(({ url }) => url);
       old.process.kill('SIGTERM');
-      if (!(await endsWithin(old, drainMs + GRACE_MS))) {
+      if (!(await endsWithin(old, drainMs + graceMs))) {
         old.process.kill('SIGKILL');
         facts['nodes killed']++;
       }

@@ -11,11 +11,10 @@ export interface Usage {
   readonly cpu: number;
 }
 
-const WATCH_MS = 3000;
 const COLLECT_MS = 500;
 
-/** What nodes have after a collection of garbage, and use while nobody asks anything of them. */
-export async function usageOf({ cluster }: Stage): Promise<Usage> {
+/** What nodes have after a collection of garbage, and use in `ms` in which nobody asks anything of them. */
+export async function usageOf({ cluster }: Stage, ms: number): Promise<Usage> {
   const nodes = cluster?.nodes ?? [];
   for (const { process: node } of nodes) node.kill('SIGUSR2');
   await sleep(COLLECT_MS);
@@ -23,7 +22,7 @@ export async function usageOf({ cluster }: Stage): Promise<Usage> {
   const sum = (values: readonly (number | undefined)[]) =>
     values.reduce<number>((all, value) => all + (value ?? Number.NaN), 0);
   const before = look();
-  await sleep(WATCH_MS);
+  await sleep(ms);
   const after = look();
   const own = await Promise.all(
     nodes.map(({ managementUrl }) => scrape(`${managementUrl}/metrics`)),
@@ -32,6 +31,6 @@ export async function usageOf({ cluster }: Stage): Promise<Usage> {
   return {
     residentBytes: sum(after.map((node) => node?.rssBytes)),
     heapBytes: sum(own.map((each) => each['heapBytes'])),
-    cpu: (cpuSeconds(after) - cpuSeconds(before)) / (WATCH_MS / 1000),
+    cpu: (cpuSeconds(after) - cpuSeconds(before)) / (ms / 1000),
   };
 }

@@ -31,7 +31,7 @@ export const PLANS: readonly Plan[] = [
   {
     name: 'hold',
     asks: 'What does a session cost its node while nothing is sent?',
-    size: { sessions: 3000, seconds: 8, rates: [1] },
+    size: { sessions: 2000, seconds: 8, rates: [1] },
     smoke: { sessions: 60, seconds: 2, rates: [1] },
     weighs: true,
     withStock: true,
@@ -184,7 +184,7 @@ export const PLANS: readonly Plan[] = [
     name: 'slow-and-flood',
     asks: 'Some read nothing and some flood: what do those beside them notice?',
     size: { sessions: 200, seconds: 30, rates: [200, 200] },
-    smoke: { sessions: 24, seconds: 8, rates: [50, 50] },
+    smoke: { sessions: 24, seconds: 6, rates: [60, 60] },
     services: true,
     drama: badNeighbours,
     figures: (measured) => [

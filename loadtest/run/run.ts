@@ -45,7 +45,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
   const conductor = await Conductor.start();
   const name = `load${process.pid}-${++runs}`;
   const facts: Record<string, number> = {};
-  if (plan.weighs) note(facts, 'alone', await usageOf(stage));
+  if (plan.weighs) note(facts, 'alone', await usageOf(stage, size.seconds * 1000));
   const vus = Math.max(2, Math.ceil(size.sessions / PEOPLE_OF_A_VU));
   // Of a deployment elsewhere the stream is out of reach: k6 sends over REST, by the clock.
   const isStream = stage.cluster !== undefined || !plan.services;
@@ -118,8 +118,9 @@ async function load(plan: Plan, scene: Scene, services?: Services): Promise<numb
   if (plan.drama) steps.push({ rate: steps.at(-1)!.rate, seconds: CONNECT_SECONDS });
   const { sessions } = size;
   const writing = services?.write({ run: name, sessions, steps, at, bytes: BYTES });
-  await Promise.all([plan.drama?.(scene), sleep(at + size.seconds * 1000 - Date.now())]);
-  if (plan.weighs) note(facts, 'with people', await usageOf(scene.stage));
+  if (!plan.weighs)
+    await Promise.all([plan.drama?.(scene), sleep(at + size.seconds * 1000 - Date.now())]);
+  else note(facts, 'with people', await usageOf(scene.stage, size.seconds * 1000));
   if (plan.drama) {
     await sleep(AFTER_DRAMA_MS);
     services?.end();

@@ -5,6 +5,7 @@ export type Fault = 'drops' | 'doubles' | 'reorders' | 'is slow' | 'tires';
 
 const EVERY = 100;
 const SLOW_MS = 600;
+const TIRED_MS = 1500;
 /** Events after which a gateway that tires is slow. */
 const FRESH = 230;
 
@@ -36,7 +37,7 @@ export class Planted {
           forward(Buffer.concat([part.bytes, part.bytes]));
         else if (isHit && this.fault === 'drops') continue;
         else if (this.fault === 'is slow' || isTired)
-          setTimeout(() => forward(part.bytes), SLOW_MS);
+          setTimeout(() => forward(part.bytes), isTired ? TIRED_MS : SLOW_MS);
         else forward(part.bytes);
       }
     };
