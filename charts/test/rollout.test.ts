@@ -25,7 +25,10 @@ const before = pods(given);
 
 test.each([
   ['a secret', { jwt: { secret: 'another-secret-which-is-long-enough' } }],
-  ['a secret before', { jwt: { ...given.jwt, previousSecret: 'the-secret-of-before-is-long-enough' } }],
+  [
+    'a secret before',
+    { jwt: { ...given.jwt, previousSecret: 'the-secret-of-before-is-long-enough' } },
+  ],
   ['the address of Redis', { redis: { url: 'redis://other:6379' } }],
   ['a limit', { limits: { eventsBurst: 300 } }],
   ['a variable', { config: { STREAMGATE_INBOX_SECONDS: 60 } }],
