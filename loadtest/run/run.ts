@@ -140,7 +140,7 @@ function note(facts: Record<string, number>, when: string, usage: Usage): void {
 
 function judge(plan: Plan, measured: Measured, thresholds: Outcome['checks']): Outcome {
   const checks = [...thresholds, ...(plan.checks?.(measured) ?? [])];
-  const invalid = invalidity(measured, plan.takesRedis);
+  const invalid = invalidity(measured, plan);
   const isMet = checks.every((check) => check.isMet);
   const verdict = invalid.length > 0 ? 'invalid' : isMet ? 'passed' : 'failed';
   return { ...measured, figures: plan.figures(measured), checks, invalid, verdict };
