@@ -15,6 +15,8 @@ import type { Result } from './tables.ts';
 const REPORTS = join(import.meta.dirname, '../reports');
 /** Around the load of one run: starting, connecting, settling, what goes wrong on purpose. */
 const MOST_AROUND_SECONDS = 300;
+/** What runs now: a Ctrl-C ends it. */
+let staged: Stage | undefined;
 /** Of a search. */
 const MOST_TRIES = 9;
 const MOST_SESSIONS = 50_000;
@@ -111,6 +113,7 @@ async function once(
           chat: plan.needsChat ?? false,
           log: join(dir, 'nodes.log'),
         });
+  staged = stage;
   try {
     // Once, what the first session makes a node keep for good is not that of a session.
     if (plan.weighs && stage.cluster)
@@ -130,8 +133,10 @@ async function once(
 if (process.argv.includes('--help') || process.env.SCENARIO === 'help') console.log(help);
 else {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    // What it has started is tied to it.
-    process.once(signal, () => process.exit(130));
+    process.once(
+      signal,
+      () => void (staged?.stop() ?? Promise.resolve()).finally(() => process.exit(130)),
+    );
   try {
     process.exitCode = await main(readSettings(process.env));
   } catch (error) {

@@ -25,7 +25,7 @@ export const settings = {
 } as const;
 
 /** How long people may take to connect, in seconds. */
-export const connectSeconds = 10 + (2 * settings.sessions) / settings.connectsPerSecond;
+export const connectSeconds = 5 + (2 * settings.sessions) / settings.connectsPerSecond;
 
 /** Tokens that somebody else has signed, one a line, instead of a secret. */
 const signed = __ENV.LOAD_TOKENS ? open(__ENV.LOAD_TOKENS).trim().split('\n') : [];

@@ -46,6 +46,13 @@ describe('a scenario runs, and what comes is right', () => {
   });
 });
 
+test('of a deployment that runs already k6 asks over REST', async () => {
+  const [url = ''] = stage.urls(true);
+  const outcome = await smoke('unicast', Stage.of(url, stage.secret));
+  expect(unmet(outcome).filter((name) => !SPEED.test(name))).toEqual([]);
+  expect(outcome.metrics['load_received']?.['count']).toBe(300);
+});
+
 describe('it fails on a gateway that', () => {
   const faults: readonly (readonly [fault: Fault, scenario: string, check: string])[] = [
     ['is slow', 'connect-ramp', 'load_connect{step:0} p(99)<500'],
