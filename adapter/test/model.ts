@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import * as fc from 'fast-check';
 import { until } from './candidates.ts';
 import { Client, type Node } from './cluster.ts';
@@ -237,8 +238,12 @@ class PublishUnheard implements Command {
       candidate.locally(node.io, [this.room], ['event', event, 0], refusal);
     });
     await until(() => answers.waiting === 1);
-    for (const redis of candidate.connections) redis.disconnect(true);
+    // Each is noticed by itself: until then the node still counts on it.
+    const connected = candidate.connections.filter(({ status }) => status === 'ready');
+    const lost = connected.map((redis) => once(redis, 'close'));
+    for (const redis of connected) redis.disconnect(true);
     await published;
+    await Promise.all(lost);
     answers.letAll();
     reads.letAll();
     await until(() => candidate.mailbox!.health.up);
