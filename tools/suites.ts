@@ -65,6 +65,12 @@ export const suites: Suite[] = [
     needs: ['redis-server', 'kafka', 'openssl'],
   },
   {
+    name: 'collector',
+    include: ['gateway/test/collector/**/*.test.ts'],
+    serial: true,
+    needs: ['redis-server', 'otelcol'],
+  },
+  {
     name: 'abuse',
     include: ['gateway/test/abuse/**/*.test.ts'],
     serial: true,
