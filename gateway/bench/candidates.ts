@@ -9,6 +9,7 @@ const oursProgram = new URL('../main.js', import.meta.url);
 const stockProgram = new URL('stock/main.js', import.meta.url);
 const bareProgram = new URL('bare/main.js', import.meta.url);
 const startTracing = new URL('../start-tracing.js', import.meta.url);
+const traceSwitch = new URL('trace-switch.js', import.meta.url);
 const unlimited = '1000000';
 
 /** Ours as it is by default, its log included. One machine is many users here, so limits are raised. */
@@ -19,12 +20,12 @@ export function startOurs(
   return Server.start(oursProgram, oursEnv(redisUrl, env));
 }
 
-/** The same as it is started in production: with what traces it when it is told where to. */
+/** The same with what traces it, as in production, and what turns that off and on. */
 export function startTraced(
   redisUrl: string,
   env: Readonly<Record<string, string>>,
 ): Promise<Server> {
-  return Server.start(oursProgram, oursEnv(redisUrl, env), [startTracing]);
+  return Server.start(oursProgram, oursEnv(redisUrl, env), [startTracing, traceSwitch]);
 }
 
 function oursEnv(

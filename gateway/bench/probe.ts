@@ -1,3 +1,4 @@
+import { PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /**
@@ -12,28 +13,54 @@ export interface Reading {
   rssBytes: number;
   /** Of the event loop's thread in one turn: nothing has blocked the loop for longer, busy machine or not. */
   longestTurnMicros: number;
+  /** Of the turns in which the garbage collector did not run. */
+  longestOwnTurnMicros: number;
 }
 
 export interface ProbeRequest {
   collect: boolean;
   /** From now on turns are measured, which keeps the loop turning; until the next request. */
   watch?: boolean;
+  /** From now on it traces or does not; see `trace-switch.ts`. */
+  trace?: boolean;
+  /** Sends the spans that wait to be sent. */
+  flush?: boolean;
 }
 
 let watching = false;
-let longestTurnMicros = 0;
+let turns: { began: number; ended: number; micros: number }[] = [];
+let collections: PerformanceEntry[] = [];
+const collected = new PerformanceObserver((list) => collections.push(...list.getEntries()));
+/** Shorter ones are not kept. */
+const SHORT_MICROS = 200;
 
 process.on('message', ({ collect, watch = false }: ProbeRequest) => {
-  if (watch) longestTurnMicros = 0;
-  if (watch && !watching) setImmediate(turn, threadMicros());
+  if (watch && !watching) {
+    [turns, collections] = [[], []];
+    collected.observe({ type: 'gc' });
+    setImmediate(turn, threadMicros(), performance.now());
+  }
   watching = watch;
   void answer(collect);
 });
 
-function turn(before: number): void {
-  const now = threadMicros();
-  longestTurnMicros = Math.max(longestTurnMicros, now - before);
-  if (watching) setImmediate(turn, now);
+function turn(before: number, began: number): void {
+  const [now, ended] = [threadMicros(), performance.now()];
+  const micros = now - before;
+  if (micros > SHORT_MICROS) turns.push({ began, ended, micros });
+  if (watching) setImmediate(turn, now, ended);
+}
+
+/** Of those that were watched: the longest, and the longest without a collection. */
+function longest(): Pick<Reading, 'longestTurnMicros' | 'longestOwnTurnMicros'> {
+  collections.push(...collected.takeRecords());
+  if (!watching) collected.disconnect();
+  const own = turns.filter(
+    ({ began, ended }) =>
+      !collections.some((each) => each.startTime < ended && each.startTime + each.duration > began),
+  );
+  const most = (of: typeof turns) => Math.max(0, ...of.map(({ micros }) => micros));
+  return { longestTurnMicros: most(turns), longestOwnTurnMicros: most(own) };
 }
 
 function threadMicros(): number {
@@ -55,6 +82,6 @@ async function answer(collect: boolean): Promise<void> {
   const { user, system } = process.cpuUsage();
   const { heapUsed, rss } = process.memoryUsage();
   const cpuMicros = user + system;
-  const reading: Reading = { cpuMicros, heapUsedBytes: heapUsed, rssBytes: rss, longestTurnMicros };
+  const reading: Reading = { cpuMicros, heapUsedBytes: heapUsed, rssBytes: rss, ...longest() };
   process.send?.(reading);
 }

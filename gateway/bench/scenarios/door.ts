@@ -145,16 +145,17 @@ for index = 0, ARGV[1] - 1 do
 end
 `;
 
+/** @param step entries that are there at once */
 export async function fill(
   redis: Redis,
   stream: string,
   users: readonly string[],
   count: number,
+  step = 5000,
 ): Promise<void> {
-  const STEP = 5000;
   const data = JSON.stringify({ quizId: 7, title: 'm'.repeat(80) });
-  for (let written = 0; written < count; written += STEP)
-    await redis.eval(FILL, 1, stream, Math.min(STEP, count - written), data, ...users);
+  for (let written = 0; written < count; written += step)
+    await redis.eval(FILL, 1, stream, Math.min(step, count - written), data, ...users);
 }
 
 const micros = () => Math.round((performance.timeOrigin + performance.now()) * 1000);
