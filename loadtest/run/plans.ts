@@ -116,7 +116,8 @@ export const PLANS: readonly Plan[] = [
       ...integrity(measured),
       ...returns(measured),
       fact(measured, 'most connects in a second', 'connects/s'),
-      fact(measured, 'deploy, s', 's'),
+      // Who drains takes its time on purpose.
+      { name: 'Deploy', unit: 's', value: measured.facts['deploy, s'] },
     ],
     checks: ({ facts }) => [none('nodes that had to be killed', facts['nodes killed'])],
   },
