@@ -49,6 +49,7 @@ test('first both keys, then the new one alone', async () => {
 
   await gateway.upgrade({ jwt: { secret: NEXT, previousSecret: SECRET } });
   await gateway.settled(3);
+  await gateway.answers();
   expect([await letIn(SECRET), await letIn(NEXT)]).toEqual([TRIES, TRIES]);
   const story = await crowd.end();
   show(`with both keys old and new tokens are let in by every pod; meanwhile ${gaps(story)}`);
@@ -69,6 +70,7 @@ test('first both keys, then the new one alone', async () => {
     PATIENCE_MS,
   );
   client.close();
+  await gateway.answers();
   expect([await letIn(SECRET), await letIn(NEXT)]).toEqual([0, TRIES]);
   show(
     'after the second rollout old tokens are refused, new ones let in; a client with a new one came back by itself',

@@ -111,14 +111,21 @@ export class Gateway {
     return pods.map(({ name }) => name).sort();
   }
 
-  /** Waits until the ingress leads to a pod. */
+  /** Waits until the ingress leads to every pod that is ready: it follows a moment behind. */
   async answers(): Promise<void> {
     await eventually(
       async () => {
-        const answer = await fetch(`${this.url}/socket.io/?EIO=4&transport=polling`);
-        return answer.status;
+        const ready = (await this.pods()).filter(isReady).length;
+        const seats = new Set<string>();
+        // Without a cookie each goes to another pod, which the cookie that comes back names.
+        for (let nth = 0; nth < 3 * ready; nth++) {
+          const answer = await fetch(`${this.url}/openapi.json`);
+          await answer.arrayBuffer();
+          if (answer.status === 200) seats.add(answer.headers.get('set-cookie') ?? '');
+        }
+        return { ready, reached: seats.size };
       },
-      (status) => status === 200,
+      ({ ready, reached }) => ready > 0 && reached === ready,
       PATIENCE_MS,
     );
   }
