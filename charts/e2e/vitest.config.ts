@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['cases/*.test.ts'],
     // They wait for the cluster most of the time.
     maxWorkers: 2,
-    testTimeout: 420_000,
+    testTimeout: 600_000,
     hookTimeout: 420_000,
   },
 });
