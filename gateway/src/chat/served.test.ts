@@ -171,6 +171,22 @@ describe('order', () => {
     expect(bench.gaps).toEqual(['fetched']);
   });
 
+  test('what is held is handed on as the store has it by then', async () => {
+    const bench = new Bench();
+    const a = new FakeSession('a');
+    await bench.join(a);
+    bench.keep(1);
+    bench.kept.push(message(2, 'edited, and the word of it lost'));
+    const origin = { door: 'client', written: 1002 } as const;
+    bench.served.hear({ seq: 2, event: 'receive-message', payload: message(2), origin });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(a.got).toEqual([
+      ['receive-message', message(1)],
+      ['receive-message', message(2, 'edited, and the word of it lost')],
+    ]);
+    expect(bench.origins).toEqual([1002]);
+  });
+
   test('the store is asked until it answers', async () => {
     const bench = new Bench();
     const a = new FakeSession('a');

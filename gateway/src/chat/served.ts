@@ -179,7 +179,7 @@ export class Served {
     const { messages } = await this.desk.after(at, false);
     // What this node has not handed on comes live.
     const missed = messages.filter(({ seq }) => seq <= this.last!);
-    const events = missed.map(told);
+    const events = missed.map((message) => told(message));
     await this.sendAll(session, events);
     if (missed.length > 0) return missed.at(-1)!.seq;
     this.reload(session, at);
@@ -199,7 +199,9 @@ export class Served {
       before = this.last;
       const { messages, more } = await this.desk.after(this.last, true);
       for (const message of messages)
-        if (message.seq === this.last + 1) this.handOn(this.held.get(message.seq) ?? told(message));
+        // As the store has it now: what was said of it meanwhile may be what is missing.
+        if (message.seq === this.last + 1)
+          this.handOn(told(message, this.held.get(message.seq)?.origin));
       this.release();
       if (!more) return;
     }
@@ -315,9 +317,14 @@ export class Served {
   }
 }
 
-/** A message that the store has: who wrote it when is not known here. */
-function told(message: Message): Telling {
-  return { seq: message.seq, event: 'receive-message', payload: message };
+/** A message that the store has, which does not know where it came from. */
+function told(message: Message, origin?: Telling['origin']): Telling {
+  return {
+    seq: message.seq,
+    event: 'receive-message',
+    payload: message,
+    ...(origin && { origin }),
+  };
 }
 
 /** It may have been removed while it was sent what it missed: it hears nothing of later. */
