@@ -482,6 +482,11 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
       expect((await read(2))?.writers).toEqual([carl]);
       expect(await read(1)).toMatchObject({ changed: false, writers: undefined });
       expect((await read(4))?.writers?.toSorted()).toEqual([ann, carl].toSorted());
+
+      sent.push(await say(conversationId, ann, 'hi'), await say(conversationId, carl, 'bye'));
+      await store.addMember(conversationId, somebody());
+      await store.removeMember(conversationId, carl);
+      expect((await read(6))?.writers).toEqual([ann]);
     });
 
     test('of reading say that it was delivered too', async () => {

@@ -151,8 +151,8 @@ export interface Marked {
   /** False when the user stood there already, or further. */
   readonly changed: boolean;
   /**
-   * In conversations of more than `RECEIPTS_TO_ALL_MAX` members: the others who wrote what the user had not
-   * marked before, as user ids. Undefined in smaller ones, and where nothing changed.
+   * In conversations of more than `RECEIPTS_TO_ALL_MAX` members: the other members who wrote what the
+   * user had not marked before, as user ids. Undefined in smaller ones, and where nothing changed.
    */
   readonly writers?: readonly string[] | undefined;
 }

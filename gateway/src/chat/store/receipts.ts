@@ -85,6 +85,9 @@ function writers(conversationId: number, userId: string): RawBuilder<string[] | 
         where conversation_id = ${conversationId} and seq > target.was and seq <= target.said
         order by seq desc limit ${WRITERS_OF}
       ) as marked
-      where sender_id <> ${userId}
+      where sender_id <> ${userId} and exists (
+        select from streamgate.members
+        where conversation_id = ${conversationId} and user_id = sender_id
+      )
     ) end`;
 }
