@@ -35,8 +35,12 @@ interface Metric {
 /** Beside it are two readings by partition, 50 others and what prom-client has: under 2,000 a node. */
 const SERIES_MAX = 1300;
 
-/** Metrics that are read and written in one turn of the event loop. */
+/** Metrics that are read and written together. */
 const STEP = 8;
+/** How long a scrape writes before others have their turn, in ms. */
+const HOLD_MS = 2;
+/** Times that it lets others go first: where each turn takes long, Prometheus gives up after 10 s. */
+const YIELDS_MAX = 5;
 
 /** Of prom-client; each walks through all connections while the event loop waits. */
 const EACH_CONNECTION = [
@@ -118,12 +122,17 @@ class Exposition {
     const registry = isOpen ? this.openMetrics : this.text;
     const metrics = registry.getMetricsAsArray() as unknown as readonly Metric[];
     const texts: string[] = [];
+    let yields = 0;
+    let began = performance.now();
     for (let from = 0; from < metrics.length; from += STEP) {
       const step = metrics.slice(from, from + STEP);
       texts.push(
         ...(await Promise.all(step.map(({ name }) => registry.getSingleMetricAsString(name)))),
       );
+      if (yields === YIELDS_MAX || performance.now() - began < HOLD_MS) continue;
+      yields += 1;
       await nextTurn();
+      began = performance.now();
     }
     return {
       type: registry.contentType,

@@ -101,16 +101,24 @@ it('hold event loop lag and memory too', async () => {
   );
 });
 
-it('are written in many turns of the event loop, not in one', async () => {
+it('are written in several turns of the event loop when that takes long, but not in very many', async () => {
   let turns = 0;
   const turn = () => {
     turns += 1;
     next = setImmediate(turn);
   };
+  const slow = Array.from({ length: 100 }, (_, index) => `streamgate_test_slow_${index}`);
+  for (const name of slow)
+    new Reading(name, 'Of this test only').read(() => {
+      const until = performance.now() + 1;
+      while (performance.now() < until);
+      return 1;
+    });
   let next = setImmediate(turn);
   const { text } = await exposition.scrape('application/openmetrics-text');
   clearImmediate(next);
-  expect(turns).toBeGreaterThan(5);
+  for (const name of slow) exposition.remove(name);
+  expect(turns).toBe(5);
   expect(text).toMatch(/\n# EOF\n$/);
 });
 
