@@ -22,8 +22,8 @@ const CLOSE_MS = 10_000;
 const FATAL_MS = FATAL_DRAIN_SECONDS * 1000 + CLOSE_MS;
 
 /**
- * Until `installSignals`: exits at once, nothing is there yet that must be ended. The first process
- * of a container does not hear a signal that it has no handler for.
+ * Until `installSignals`: exits at once, and whoever has come in the moment since the port is open comes back as
+ * after the death of a node. The first process of a container does not hear a signal that it has no handler for.
  * @returns takes the handlers back
  */
 export function exitWhileStarting(): () => void {
