@@ -232,7 +232,7 @@ export const nodeAlerts: readonly Alert[] = [
     runbook: {
       meaning: 'A node drains, and for minutes no session has left it.',
       impact:
-        'A rollout waits, until the node is killed at the end of its grace time; its clients then move at once.',
+        'Whoever waits for the drain goes on waiting. This takes ten minutes to fire, so it speaks of drains by `POST /admin/drain` and of pods with a longer grace time: a pod with the default grace of the chart, 82 s, is killed before, and its clients move at once.',
       checks: [
         {
           run: 'curl -s localhost:9464/admin/drain',
