@@ -108,6 +108,8 @@ alb.ingress.kubernetes.io/target-group-attributes: stickiness.enabled=true,stick
 alb.ingress.kubernetes.io/listen-ports: '[{"HTTP": 80}, {"HTTPS": 443}]'
 alb.ingress.kubernetes.io/ssl-redirect: "443"
 {{- end }}
+{{- else if and (eq $ingress.flavor "gke") $ingress.className -}}
+kubernetes.io/ingress.class: {{ $ingress.className | quote }}
 {{- end }}
 {{- end }}
 
