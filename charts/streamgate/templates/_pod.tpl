@@ -122,7 +122,11 @@ Takes (dict "root" $ "name" "STREAMGATE_..." "value" "..." "existingSecret" "...
     fieldRef:
       fieldPath: metadata.name
 - name: OTEL_RESOURCE_ATTRIBUTES
-  value: k8s.namespace.name={{ $.Release.Namespace }},k8s.pod.name=$(POD_NAME){{ range $name, $value := .resourceAttributes }},{{ $name }}={{ $value }}{{ end }}
+  {{- $attributes := list (printf "k8s.namespace.name=%s" $.Release.Namespace) "k8s.pod.name=$(POD_NAME)" }}
+  {{- range $name, $value := .resourceAttributes }}
+  {{- $attributes = append $attributes (printf "%s=%s" $name $value) }}
+  {{- end }}
+  value: {{ join "," $attributes | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
