@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.remove());
 
-test('the cluster takes the policies, for the pods of the gateway alone', async () => {
+test('the cluster takes the policies, for the pods of the release alone', async () => {
   const { items } = await networking.listNamespacedNetworkPolicy({ namespace: gateway.namespace });
   const ports = items.flatMap(({ spec }) =>
     (spec?.ingress ?? []).flatMap((rule) => (rule.ports ?? []).map(({ port }) => String(port))),
