@@ -1,4 +1,13 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { root, run } from './program.ts';
 import type { Bundle } from './schemas/convert.ts';
@@ -7,16 +16,8 @@ import { KUBERNETES } from './schemas/sources.ts';
 /** Minor versions of Kubernetes that manifests are checked for, as `v1.34`; the oldest first. */
 export const MINORS = KUBERNETES.map((version) => version.replace(/\.\d+$/, ''));
 
-/**
- * kubeconform wants a file for each kind; those here only point into one with all definitions.
- * @returns where it finds them
- */
-function unpack(bundle: string): string {
-  const folder = join(root, '.cache/schemas', bundle);
-  const source = join(import.meta.dirname, 'schemas', `${bundle}.json`);
-  const { kinds, definitions } = JSON.parse(readFileSync(source, 'utf8')) as Bundle;
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+/** kubeconform wants a file for each kind; those here only point into one with all definitions. */
+function unpack({ kinds, definitions }: Bundle, folder: string): void {
   writeFileSync(join(folder, 'definitions.json'), JSON.stringify({ definitions }));
   for (const [kind, definition] of Object.entries(kinds)) {
     const file = `${kind.toLowerCase().replaceAll('/', '-')}.json`;
@@ -27,6 +28,28 @@ function unpack(bundle: string): string {
       JSON.stringify({ $ref: `definitions.json#/definitions/${pointer}` }),
     );
   }
+}
+
+/**
+ * Test files run side by side and share the folder, so it appears whole or not at all, and does not change.
+ * @returns where kubeconform finds the schemas
+ */
+function unpacked(bundle: string): string {
+  const source = readFileSync(join(import.meta.dirname, 'schemas', `${bundle}.json`), 'utf8');
+  const sum = createHash('sha256').update(source).digest('hex').slice(0, 12);
+  const folder = join(root, '.cache/schemas', `${bundle}-${sum}`);
+  if (!existsSync(folder)) {
+    mkdirSync(join(root, '.cache/schemas'), { recursive: true });
+    const own = mkdtempSync(`${folder}.`);
+    unpack(JSON.parse(source) as Bundle, own);
+    try {
+      renameSync(own, folder);
+    } catch (error) {
+      rmSync(own, { recursive: true });
+      // Another one was first.
+      if (!existsSync(folder)) throw error;
+    }
+  }
   return join(
     folder,
     '{{ if ne .Group .ResourceAPIVersion }}{{ .Group }}-{{ end }}{{ .ResourceAPIVersion }}-{{ .ResourceKind }}.json',
@@ -35,7 +58,7 @@ function unpack(bundle: string): string {
 
 const locations = new Map<string, string>();
 function location(bundle: string): string {
-  const known = locations.get(bundle) ?? unpack(bundle);
+  const known = locations.get(bundle) ?? unpacked(bundle);
   locations.set(bundle, known);
   return known;
 }
