@@ -6,6 +6,11 @@ import { Gateway } from '../kit/gateway.ts';
 const CLIENTS = 500;
 const PER_SECOND = 250;
 const DRAIN_SECONDS = 20;
+/**
+ * Nearly every client moves once: an old pod leaves as each new one is ready, so until the last of them is, some who come back meet
+ * an old pod and move again. 510 returns were seen on a loaded machine, 500 on an idle one.
+ */
+const RETURNS_AT_MOST = CLIENTS * 1.1;
 /** So long a client that is moved is without a connection at most, in ms. */
 const AWAY_MS = 30_000;
 
@@ -31,11 +36,12 @@ test('every client comes back in time and misses nothing', async () => {
     `${CLIENTS} clients, ${story.entries} numbered events at ${PER_SECOND}/s, all 3 pods replaced in ${seconds} s (drain ${DRAIN_SECONDS} s)`,
   );
   show(
-    `${story.returns} returns, ${story.toldFalse} of them not continued; longest without a connection ${Math.round(story.longestAwayMs)} ms (bound ${AWAY_MS} ms)`,
+    `${story.returns} returns (at most ${RETURNS_AT_MOST}), ${story.toldFalse} of them not continued; longest without a connection ${Math.round(story.longestAwayMs)} ms (bound ${AWAY_MS} ms)`,
   );
   show(gaps(story));
   expect(story).toMatchObject({ lost: 0, doubled: 0, outOfOrder: 0, toldFalse: 0 });
   expect(story.deliveries).toBe(story.entries);
   expect(story.returns).toBeGreaterThanOrEqual(CLIENTS);
+  expect(story.returns).toBeLessThanOrEqual(RETURNS_AT_MOST);
   expect(story.longestAwayMs).toBeLessThan(AWAY_MS);
 });
