@@ -33,6 +33,9 @@ test.each([
   ['a limit', { limits: { eventsBurst: 300 } }],
   ['a variable', { config: { STREAMGATE_INBOX_SECONDS: 60 } }],
   ['the image', { image: { tag: '1.2.3' } }],
+  // They take the place of the annotations that other Prometheuses go by.
+  ['a ServiceMonitor', { serviceMonitor: { enabled: true } }],
+  ['a PodMonitor', { podMonitor: { enabled: true } }],
 ])('%s that changes replaces pods', (_, values) => {
   expect(pods({ ...given, ...values })).not.toEqual(before);
 });
@@ -45,9 +48,14 @@ test.each([
   ['the policy of the network', { networkPolicy: { enabled: true } }],
   ['the budget', { podDisruptionBudget: { maxUnavailable: 2 } }],
   ['rules and boards', { prometheusRule: { enabled: true }, dashboards: { enabled: true } }],
+  [
+    'a ServiceMonitor without annotations',
+    { serviceMonitor: { enabled: true }, scrapeAnnotations: false },
+    { scrapeAnnotations: false },
+  ],
   ['the test', { tests: { enabled: false } }],
   ['how a rollout goes', { updateStrategy: { maxSurge: '50%' } }],
   ['an annotation of the Deployment', { deploymentAnnotations: { a: 'b' } }],
-])('%s that changes moves nobody', (_, values) => {
-  expect(pods({ ...given, ...values })).toEqual(before);
+])('%s that changes moves nobody', (_, values, others: object = {}) => {
+  expect(pods({ ...given, ...values })).toEqual(pods({ ...given, ...others }));
 });
