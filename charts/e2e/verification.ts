@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keptEvidence } from './kit/evidence.ts';
 import { root } from './kit/programs.ts';
+import { setting } from './kit/settings.ts';
 
 /** What was shown, as a page. @param isWhole all cases have run and the page is wanted, else it is printed */
 export function writeVerification(minutes: string, isWhole: boolean): void {
@@ -15,7 +16,8 @@ export function writeVerification(minutes: string, isWhole: boolean): void {
 <!-- Written by \`make e2e\` when all cases have passed. -->
 
 ${version()}; commit ${commit()}; ${minutes} min in all. A case of the same number is in
-\`charts/e2e/cases\`.
+\`charts/e2e/cases\`. All releases had \`redis.timeoutMs\` ${setting('E2E_REDIS_TIMEOUT_MS')} (the chart's default is 500), short drains and
+small pods, as \`charts/e2e/kit/gateway.ts\` says.
 
 ${cases.join('\n')}`;
   if (isWhole) writeFileSync(join(root, 'docs/platform/verification.md'), page);

@@ -35,7 +35,7 @@ export class Gateway {
         image: { registry: '', ...imageOf(setting('E2E_IMAGE')), pullPolicy: 'IfNotPresent' },
         jwt: { secret: SECRET },
         // Pods, ingress, builds and clients may share two cores: what waits for its turn is not away.
-        redis: { url: 'redis://redis:6379', timeoutMs: 3000 },
+        redis: { url: 'redis://redis:6379', timeoutMs: Number(setting('E2E_REDIS_TIMEOUT_MS')) },
         ingress: { host: this.host, className: setting('E2E_INGRESS_CLASS') },
         autoscaling: { enabled: false },
         replicaCount: 3,

@@ -14,6 +14,10 @@ const variables = {
     default: '127.0.0.1',
     help: 'Address at which that Traefik answers on ports 80 and 443',
   },
+  E2E_REDIS_TIMEOUT_MS: {
+    default: '3000',
+    help: 'redis.timeoutMs of the releases; the default of the chart, 500, is for machines that are not shared',
+  },
   E2E_HELM: { default: '', help: 'helm 4; unset: from PATH, else built' },
   E2E_HELM3: { default: '', help: 'helm 3, as helm3; unset: from PATH, else built' },
   E2E_KEEP: { default: '', help: 'Any value: namespaces are left for a look' },
@@ -30,7 +34,7 @@ export function setting(name: Name): string {
 export function settingsHelp(): string {
   return Object.entries(variables)
     .map(
-      ([name, { default: value, help }]) => `  ${name.padEnd(18)} ${help}${value && ` (${value})`}`,
+      ([name, { default: value, help }]) => `  ${name.padEnd(20)} ${help}${value && ` (${value})`}`,
     )
     .join('\n');
 }
