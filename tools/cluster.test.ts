@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { io } from 'socket.io-client';
 import { expect, test } from 'vitest';
@@ -28,7 +30,8 @@ test('make cluster starts three nodes that behave as one, and leaves nothing beh
   expect(await cluster.end('SIGINT')).toBe(0);
   const running = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' });
   for (const [, , pid] of nodes) expect(running).not.toMatch(new RegExp(`^ *${pid} `, 'm'));
-  expect(running).not.toContain(`:${port}`);
+  const redis = connect(Number(port), '127.0.0.1');
+  await expect(once(redis, 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
 
 test("the README's line of redis-cli reaches the README's client on make cluster", async () => {
