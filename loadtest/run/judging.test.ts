@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { judge } from './judge.ts';
 import { readSummary } from './k6.ts';
 import type { Measured } from './measured.ts';
+import type { Plan } from './plan.ts';
+import { PLANS } from './plans.ts';
 import { readSettings } from './settings.ts';
 import { invalidity } from './validity.ts';
 
@@ -41,6 +44,29 @@ describe('a run says nothing about the gateway', () => {
   });
 });
 
+describe('a run fails', () => {
+  const seen = { load_people: { count: 10 }, load_sent: { count: 5 } };
+  const runs: readonly (readonly [
+    because: string,
+    scenario: string,
+    metrics: Measured['metrics'],
+  ])[] = [
+    ['k6 did nothing', 'unicast', {}],
+    ['half of the people vanished', 'room', { ...seen, load_people: { count: 5 } }],
+    ['nobody was there', 'hold', {}],
+    ['nothing was sent', 'chat', { ...seen, load_sent: { count: 0 } }],
+  ];
+  test.for(runs)('when %s', ([, scenario, metrics]) => {
+    expect(judge(planOf(scenario), { ...idle, metrics }, []).verdict).toBe('failed');
+  });
+
+  test('but not when all people are accounted for and were sent something', () => {
+    expect(judge(planOf('unicast'), { ...idle, metrics: seen }, []).verdict).toBe('passed');
+    const silent = { load_people: { count: 10 } };
+    expect(judge(planOf('hold'), { ...idle, metrics: silent }, []).verdict).toBe('passed');
+  });
+});
+
 test('thresholds of k6 become checks; those that only tell tags apart do not', () => {
   const { checks } = readSummary(
     JSON.stringify({
@@ -76,3 +102,7 @@ describe('settings', () => {
     expect(sizeOf(plans[0]!)).toMatchObject({ sessions: 7, rates: [5, 6] });
   });
 });
+
+function planOf(scenario: string): Plan {
+  return PLANS.find(({ name }) => name === scenario)!;
+}

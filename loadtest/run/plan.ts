@@ -36,6 +36,8 @@ export interface Plan {
   readonly settleSeconds?: number;
   /** It begins and ends by k6's clock: nobody has to be connected before. */
   readonly byClock?: boolean;
+  /** Nobody is sent anything. */
+  readonly isSilent?: boolean;
   /** Services write to the stream. */
   readonly services?: boolean;
   /** People reach the nodes through the balancer. */

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Conductor } from './conductor.ts';
+import { judge } from './judge.ts';
 import { K6 } from './k6.ts';
 import type { Measured, Outcome } from './measured.ts';
 import { usageOf, type Usage } from './memory.ts';
@@ -8,7 +9,6 @@ import type { Plan, Scene, Size } from './plan.ts';
 import { Samples } from './samples.ts';
 import { Services } from './services.ts';
 import type { Stage } from './stage.ts';
-import { invalidity } from './validity.ts';
 
 export interface RunOptions {
   readonly plan: Plan;
@@ -136,14 +136,6 @@ function note(facts: Record<string, number>, when: string, usage: Usage): void {
   facts[`KiB ${when}`] = usage.residentBytes / KIB;
   facts[`heap KiB ${when}`] = usage.heapBytes / KIB;
   facts[`millicores ${when}`] = usage.cpu * 1000;
-}
-
-function judge(plan: Plan, measured: Measured, thresholds: Outcome['checks']): Outcome {
-  const checks = [...thresholds, ...(plan.checks?.(measured) ?? [])];
-  const invalid = invalidity(measured, plan);
-  const isMet = checks.every((check) => check.isMet);
-  const verdict = invalid.length > 0 ? 'invalid' : isMet ? 'passed' : 'failed';
-  return { ...measured, figures: plan.figures(measured), checks, invalid, verdict };
 }
 
 function watch({ cluster }: Stage, k6: K6, ours: readonly number[]): Samples {

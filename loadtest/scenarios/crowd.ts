@@ -68,6 +68,7 @@ export async function gather<P extends Person>(create: (index: number) => P): Pr
   const people: P[] = [];
   const first = exec.scenario.iterationInTest % vus;
   const share = Math.ceil(Math.max(0, sessions - first) / vus);
+  measures.unaccounted.add(share);
   const began = Date.now();
   while (people.length < share) {
     const due = Math.ceil((((Date.now() - began) / 1000) * connectsPerSecond) / vus);
@@ -84,4 +85,6 @@ export async function gather<P extends Person>(create: (index: number) => P): Pr
 export function disperse(people: readonly Person[]): void {
   measures.notBack.add(people.filter((person) => person.stays && !person.isConnected).length);
   for (const person of people) person.leave();
+  measures.people.add(people.length);
+  measures.unaccounted.add(-people.length);
 }

@@ -28,6 +28,10 @@ export const measures = {
   recovered: new Rate('load_recovered'),
   /** People who were to be connected at the end and were not. */
   notBack: new Counter('load_not_back'),
+  /** People whose account was taken at the end. */
+  people: new Counter('load_people'),
+  /** People who began, less those: of a VU that ended in the middle nothing else is counted. */
+  unaccounted: new Counter('load_unaccounted'),
   /** How late timers of this client are: how far its numbers are its own fault. */
   clientDelay: new Trend('load_client_delay', true),
 };

@@ -41,7 +41,7 @@ export function crowd(thresholds: Readonly<Record<string, string[]>>, door = tru
   };
   return {
     scenarios: { people, ...(door && settings.door === 'rest' ? { services } : {}) },
-    thresholds,
+    thresholds: { ...thresholds, load_unaccounted: ['count==0'] },
     summaryTrendStats: STATISTICS,
     systemTags: SYSTEM_TAGS,
   };

@@ -1,7 +1,7 @@
 import type { Way } from '../run/balancer.ts';
 
-/** What can be wrong with a gateway; every hundredth event suffers it, or every one is slow, or becomes so. */
-export type Fault = 'drops' | 'doubles' | 'reorders' | 'is slow' | 'tires';
+/** What can be wrong with a gateway; every hundredth event suffers it (`corrupts`: one), or every one is slow, or becomes so. */
+export type Fault = 'drops' | 'doubles' | 'reorders' | 'corrupts' | 'is slow' | 'tires';
 
 const EVERY = 100;
 const SLOW_MS = 600;
@@ -36,6 +36,9 @@ export class Planted {
         else if (isHit && this.fault === 'doubles')
           forward(Buffer.concat([part.bytes, part.bytes]));
         else if (isHit && this.fault === 'drops') continue;
+        // It ends the VU of k6 that hears it; without any, k6 itself ends.
+        else if (isHit && this.events === EVERY && this.fault === 'corrupts')
+          forward(corrupted(part.bytes));
         else if (this.fault === 'is slow' || isTired)
           setTimeout(() => forward(part.bytes), isTired ? TIRED_MS : SLOW_MS);
         else forward(part.bytes);
@@ -84,6 +87,14 @@ class Frames {
     if (short < 126) return 2 + short;
     return short === 126 ? 4 + rest.readUInt16BE(2) : 10 + Number(rest.readBigUInt64BE(2));
   }
+}
+
+/** The same event with nothing in it, as long as it was. */
+function corrupted(frame: Buffer): Buffer {
+  const [head, text] = [frame.subarray(0, headOf(frame)), frame.toString('utf8', headOf(frame))];
+  const name = text.slice(0, text.indexOf(',') + 1);
+  const nothing = `${name}null${' '.repeat(Buffer.byteLength(text) - name.length - 5)}]`;
+  return Buffer.concat([head, Buffer.from(nothing)]);
 }
 
 /** Of a frame. */
