@@ -10,7 +10,7 @@ import { writeReport } from './report.ts';
 import { run } from './run.ts';
 import { help, readSettings, type Settings } from './settings.ts';
 import { Stage } from './stage.ts';
-import type { Result } from './tables.ts';
+import { statusOf, type Result } from './tables.ts';
 
 const REPORTS = join(import.meta.dirname, '../reports');
 /** Around the load of one run: starting, connecting, settling, what goes wrong on purpose. */
@@ -56,10 +56,7 @@ async function main(settings: Settings): Promise<number> {
     settings.writes,
   );
   console.log(`\n${text}\nThe report is in ${relative(process.cwd(), dir)}`);
-  const verdicts = results.flatMap(({ outcomes }) =>
-    outcomes.filter(({ candidate }) => candidate !== 'stock').map(({ verdict }) => verdict),
-  );
-  return verdicts.includes('failed') ? 1 : verdicts.includes('invalid') ? 3 : 0;
+  return statusOf(results);
 }
 
 /** Whatever happens, it ends by itself. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { replaceMarked } from '../../gateway/bench/program.ts';
 import type { Machine } from './machine.ts';
 import { page } from './report-page.ts';
-import { compared, section, verdicts, type Result } from './tables.ts';
+import { compared, isValid, section, verdicts, type Result } from './tables.ts';
 
 const DOCUMENT = new URL('../../docs/performance.md', import.meta.url);
 
@@ -16,7 +16,7 @@ export interface Head extends Machine {
 
 /**
  * Writes `summary.md`, `report.html` and `report.json` into a folder.
- * @param writes the table of docs/performance.md too, when candidates were compared
+ * @param writes the table of docs/performance.md too, when candidates were compared and a scenario counts
  * @returns the summary
  */
 export function writeReport(
@@ -34,7 +34,8 @@ export function writeReport(
   writeFileSync(join(dir, 'summary.md'), `${text}\n`);
   writeFileSync(join(dir, 'report.json'), `${JSON.stringify({ ...head, results }, null, 2)}\n`);
   writeFileSync(join(dir, 'report.html'), page(head, results, text));
-  if (writes) {
+  // Where no scenario has rounds that count on both sides, the table that is there says more.
+  if (writes && results.some(({ outcomes }) => isValid(outcomes))) {
     const before = readFileSync(DOCUMENT, 'utf8');
     writeFileSync(DOCUMENT, replaceMarked(before, 'load', table(head, results)));
   }
@@ -49,9 +50,16 @@ function table(
   return [
     ...compared(results),
     '',
-    `Medians of ${rounds} rounds each, in turns, ${nodes} nodes, ${time.slice(0, 10)}, commit ${commit}, ${versions}, ${machine}.`,
+    `Medians of up to ${rounds} valid rounds each, in turns, ${nodes} nodes, ${time.slice(0, 10)}, commit ${commit}, ${versions}, ${machine}.`,
     '',
-    ...results.flatMap(({ name, outcomes }) => [`${name}:`, '', verdicts(outcomes), '']),
+    ...results.flatMap(({ name, outcomes }) => [
+      isValid(outcomes)
+        ? `${name}:`
+        : `${name}, not in the table since a gateway has no valid round:`,
+      '',
+      verdicts(outcomes),
+      '',
+    ]),
   ]
     .join('\n')
     .trimEnd();

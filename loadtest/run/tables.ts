@@ -33,11 +33,11 @@ export function verdicts(outcomes: readonly Outcome[]): string {
     .join('\n');
 }
 
-/** Rows of the table of several scenarios: the first column is its name. */
+/** Rows of the table of those scenarios in which every candidate has a round that counts: the first column is its name. */
 export function compared(results: readonly Result[]): string[] {
-  const rows = results.flatMap(({ name, outcomes }) =>
-    rowsOf(outcomes).map((row) => [name, ...row]),
-  );
+  const rows = results
+    .filter(({ outcomes }) => isValid(outcomes))
+    .flatMap(({ name, outcomes }) => rowsOf(outcomes).map((row) => [name, ...row]));
   return aligned(['scenario', ...head(['stock', 'streamgate'])], rows);
 }
 
@@ -55,8 +55,14 @@ function rowsOf(outcomes: readonly Outcome[]): string[][] {
   const names = [...new Set(outcomes.flatMap((each) => each.figures.map(({ name }) => name)))];
   return names.map((name) => {
     const seen = candidates.map((candidate) => middle(outcomes, candidate, name));
-    const cells = seen.map((figure) => (figure ? quantity(figure) : ''));
-    return [name, ...cells, ...(candidates.length > 1 ? [times(seen)] : [])];
+    const cells = seen.map((figure, index) =>
+      figure ? quantity(figure) + (hasValid(outcomes, candidates[index]!) ? '' : ' (invalid)') : '',
+    );
+    return [
+      name,
+      ...cells,
+      ...(candidates.length > 1 ? [isValid(outcomes) ? times(seen) : ''] : []),
+    ];
   });
 }
 
@@ -65,14 +71,33 @@ function candidatesOf(outcomes: readonly Outcome[]): Candidate[] {
   return [...new Set(outcomes.map(({ candidate }) => candidate))].toSorted();
 }
 
-/** The median of all rounds. */
+/** Whether a round of it says something about the gateway. */
+function hasValid(outcomes: readonly Outcome[], candidate: Candidate): boolean {
+  return outcomes.some((each) => each.candidate === candidate && each.verdict !== 'invalid');
+}
+
+/** Whether every candidate has a round that counts. */
+export function isValid(outcomes: readonly Outcome[]): boolean {
+  return candidatesOf(outcomes).every((candidate) => hasValid(outcomes, candidate));
+}
+
+/** Exit status: 1 when ours failed, 3 when a round says nothing about its gateway. The stock gateway may fail. */
+export function statusOf(results: readonly Result[]): number {
+  const outcomes = results.flatMap((each) => each.outcomes);
+  if (outcomes.some(({ candidate, verdict }) => candidate !== 'stock' && verdict === 'failed'))
+    return 1;
+  return outcomes.some(({ verdict }) => verdict === 'invalid') ? 3 : 0;
+}
+
+/** The median of the rounds that are not invalid; of all where there is no other. */
 function middle(
   outcomes: readonly Outcome[],
   candidate: Candidate,
   name: string,
 ): Figure | undefined {
+  const counts = hasValid(outcomes, candidate);
   const rounds = outcomes
-    .filter((outcome) => outcome.candidate === candidate)
+    .filter((each) => each.candidate === candidate && !(counts && each.verdict === 'invalid'))
     .flatMap((outcome) => outcome.figures.filter((figure) => figure.name === name));
   const values = rounds.flatMap(({ value }) =>
     value === undefined || Number.isNaN(value) ? [] : [value],
