@@ -1,4 +1,4 @@
-import { type Figure, type Measured, statistic } from './measured.ts';
+import { duringLoad, type Figure, type Measured, statistic } from './measured.ts';
 
 /** From the time at which an event should have been sent to its handler. */
 export function delivery(measured: Measured, tag = '', name = 'Delivery'): Figure[] {
@@ -64,9 +64,8 @@ export function usage(measured: Measured): Figure[] {
   if (measured.candidate === 'target') return [];
   const nodes = average(measured, ({ nodes: each }) => each.reduce((sum, { cpu }) => sum + cpu, 0));
   const received = statistic(measured, 'load_received', 'count') ?? 0;
-  const seconds = loadSeconds(measured);
   const perEvent = (cpu: number | undefined) =>
-    cpu === undefined || received === 0 ? undefined : ((cpu * seconds) / received) * 1e6;
+    cpu === undefined || received === 0 ? undefined : ((cpu * measured.loadEnds) / received) * 1e6;
   return [
     { name: 'CPU of all nodes', unit: 'cores', value: nodes, better: 'lower' },
     { name: 'CPU of all nodes for an event', unit: 'µs', value: perEvent(nodes), better: 'lower' },
@@ -119,16 +118,12 @@ export function perSession(measured: Measured): Figure[] {
 
 /** Of the samples that the load fell into; undefined when there are none. */
 export function average(
-  { samples }: Pick<Measured, 'samples'>,
+  measured: Measured,
   of: (sample: Measured['samples'][number]) => number,
 ): number | undefined {
-  const during = samples.filter(({ second }) => second >= 0);
+  const during = duringLoad(measured);
   if (during.length === 0) return undefined;
   return during.reduce((sum, sample) => sum + of(sample), 0) / during.length;
-}
-
-function loadSeconds({ samples }: Measured): number {
-  return Math.max(0, samples.at(-1)?.second ?? 0);
 }
 
 /** Delivery at each step of the load, by the tag `step`. @param names of the steps */

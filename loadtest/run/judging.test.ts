@@ -14,6 +14,7 @@ const idle: Measured = {
   rates: [10],
   metrics: {},
   samples: [],
+  loadEnds: 10,
   facts: {},
 };
 const sample = { second: 1, nodes: [], redis: undefined, machine: 0.5, others: 0.02 };
@@ -31,6 +32,28 @@ describe('a run says nothing about the gateway', () => {
     ['the writer is late', { facts: { 'writer lag p99, ms': 51 } }, /writer was 51 ms/],
     ['k6 takes the machine', { samples: [{ ...sample, k6: { ...k6, cpu: 100 } }] }, /k6 took/],
     ['others take the machine', { samples: [{ ...sample, k6, others: 0.2 }] }, /others took 20 %/],
+    [
+      'the machine is full at one of the rates',
+      {
+        rates: [1, 2],
+        samples: [
+          { ...sample, k6 },
+          { ...sample, k6, second: 7, machine: 0.98 },
+        ],
+      },
+      /was busy \(98 %\)/,
+    ],
+    [
+      'the machine is full, but not while k6 ends',
+      {
+        samples: [
+          { ...sample, k6, machine: 0.98 },
+          { ...sample, k6, machine: 0, second: 11 },
+          { ...sample, k6, machine: 0, second: 0.4 },
+        ],
+      },
+      /was busy \(98 %\)/,
+    ],
     ['the machine is full', { samples: [{ ...sample, k6, machine: 0.98 }] }, /was busy \(98 %\)/],
   ];
   test.for(runs)('when %s', ([, run, reason]) => {

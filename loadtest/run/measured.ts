@@ -35,8 +35,29 @@ export interface Measured {
   readonly metrics: Readonly<Record<string, Statistics>>;
   /** Once a second while people were connected. */
   readonly samples: readonly Sample[];
+  /** When the load had ended, in seconds of the samples; after it k6 settles and ends. */
+  readonly loadEnds: number;
   /** What the runner itself has seen, by name. */
   readonly facts: Readonly<Record<string, number>>;
+}
+
+/** Samples of seconds that the load filled, from one of its rates or from all. @param step from 0 */
+export function duringLoad(
+  {
+    samples,
+    seconds,
+    rates,
+    loadEnds,
+  }: Pick<Measured, 'samples' | 'seconds' | 'rates' | 'loadEnds'>,
+  step?: number,
+): Sample[] {
+  const length = seconds / rates.length;
+  const stepAt = (second: number) => Math.min(rates.length - 1, Math.floor(second / length));
+  // A sample is of the second before it.
+  return samples.filter(
+    ({ second }) =>
+      second >= 1 && second <= loadEnds && (step === undefined || stepAt(second - 0.5) === step),
+  );
 }
 
 export type Verdict = 'passed' | 'failed' | 'invalid';

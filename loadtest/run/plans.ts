@@ -1,7 +1,7 @@
 import { rampChecks, rampFigures } from './connect-ramp.ts';
 import { badNeighbours, nodeDeath, outages, redisRestart, rollingDeploy } from './dramas.ts';
 import { delivery, fact, integrity, perSession, returns, steps, usage } from './figures.ts';
-import { type Check, type Measured, statistic } from './measured.ts';
+import { type Check, duringLoad, type Measured, statistic } from './measured.ts';
 import type { Plan } from './plan.ts';
 import { growthPerHour } from './trend.ts';
 
@@ -232,20 +232,18 @@ function drainOf(sessions: number): number {
 }
 
 /** Of all nodes' memory, as a share in an hour. */
-function growth({ samples }: Measured): number {
-  const points = samples
-    .filter(({ second }) => second >= 0)
-    .map(({ second, nodes }) => ({
-      second,
-      value: nodes.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
-    }));
+function growth(measured: Measured): number {
+  const points = duringLoad(measured).map(({ second, nodes }) => ({
+    second,
+    value: nodes.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+  }));
   return growthPerHour(points);
 }
 
 /** Share of the time that the event loop of the first node worked, between the first and the last scrape. */
-export function loopOf({ samples }: Measured): number | undefined {
-  const scraped = samples.filter(
-    ({ second, nodes }) => second >= 0 && nodes[0]?.own['loopSeconds'] !== undefined,
+export function loopOf(measured: Measured): number | undefined {
+  const scraped = duringLoad(measured).filter(
+    ({ nodes }) => nodes[0]?.own['loopSeconds'] !== undefined,
   );
   const first = scraped[0];
   const last = scraped.at(-1);

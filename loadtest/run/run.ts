@@ -73,14 +73,17 @@ export async function run(options: RunOptions): Promise<Outcome> {
     plan.services && stage.cluster ? await Services.start(stage.cluster.redisUrl) : undefined;
   const ours = [process.pid, ...(services ? [services.pid] : [])];
   const samples = watch(stage, k6, ours);
+  let loadEnds = Infinity;
   try {
     if (isConducted) {
       const late = sleep(CONNECT_SECONDS * 1000, undefined, { ref: false });
       await Promise.race([conductor.areReady(vus), k6.ended(), late]);
       const at = conductor.go();
-      samples.begin();
+      samples.begin(at);
       const scene: Scene = { stage, size, run: name, at, facts, say: options.say, ours };
-      conductor.end(await Promise.race([load(plan, scene, services), k6.ended()]));
+      const sent = await Promise.race([load(plan, scene, services), k6.ended()]);
+      loadEnds = samples.second;
+      conductor.end(sent);
     } else {
       samples.begin();
       await Promise.race([
@@ -98,6 +101,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
       rates: size.rates,
       metrics,
       samples: samples.taken,
+      loadEnds: Math.min(loadEnds, samples.second),
       facts,
     };
     return judge(plan, measured, checks);

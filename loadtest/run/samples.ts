@@ -68,9 +68,14 @@ export class Samples {
     this.timer = setInterval(() => void this.take(), EVERY_MS);
   }
 
-  /** From now on seconds count. */
-  begin(): void {
-    this.began = performance.now();
+  /** Seconds count from then on. @param at ms since the epoch */
+  begin(at = Date.now()): void {
+    this.began = performance.now() + at - Date.now();
+  }
+
+  /** Seconds since then. */
+  get second(): number {
+    return this.began === undefined ? -1 : (performance.now() - this.began) / 1000;
   }
 
   stop(): void {

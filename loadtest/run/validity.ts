@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { type Measured, statistic } from './measured.ts';
+import { duringLoad, type Measured, statistic } from './measured.ts';
 import type { Plan } from './plan.ts';
+import type { Sample } from './samples.ts';
 
 /** Beyond these a number says more of this machine, or of k6, than of the gateway. */
 const MOST = {
@@ -25,7 +26,7 @@ export function invalidity(
   measured: Measured,
   { takesRedis, byClock }: Pick<Plan, 'takesRedis' | 'byClock'> = {},
 ): string[] {
-  const { samples, facts } = measured;
+  const { facts } = measured;
   const reasons: string[] = [];
   const say = (isBad: boolean, reason: string) => isBad && reasons.push(reason);
   const delay = statistic(measured, 'load_client_delay', 'p(99)') ?? 0;
@@ -36,16 +37,19 @@ export function invalidity(
   say(mislaid > 0, `k6 mislaid ${mislaid} handshakes`);
   const lag = facts['writer lag p99, ms'] ?? 0;
   say(!takesRedis && lag > MOST.lag, `the writer was ${Math.round(lag)} ms late (p99)`);
-  const during = samples.filter(({ second }) => second >= 0);
-  if (during.length === 0) return reasons;
-  const mean = (of: (sample: (typeof during)[number]) => number) =>
-    during.reduce((sum, sample) => sum + of(sample), 0) / during.length;
   const percent = (share: number) => `${Math.round(share * 100)} %`;
-  const k6 = mean((sample) => sample.k6?.cpu ?? 0) / availableParallelism();
+  // Of several rates the worst: the others must not hide that one had no machine left.
+  const worst = (of: (sample: Sample) => number) =>
+    Math.max(...measured.rates.map((_, step) => mean(duringLoad(measured, step).map(of))));
+  const k6 = worst((sample) => sample.k6?.cpu ?? 0) / availableParallelism();
   say(k6 > MOST.k6, `k6 took ${percent(k6)} of the machine`);
-  const others = mean((sample) => sample.others);
+  const others = worst((sample) => sample.others);
   say(others > MOST.others, `others took ${percent(others)} of the machine`);
-  const machine = mean((sample) => sample.machine);
+  const machine = worst((sample) => sample.machine);
   say(machine > MOST.machine, `the machine was busy (${percent(machine)})`);
   return reasons;
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
