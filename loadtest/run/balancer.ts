@@ -80,6 +80,11 @@ export class Balancer {
     }, ms);
   }
 
+  /** People who have a network again and no connection yet. */
+  get missing(): number {
+    return this.backAt.size;
+  }
+
   /** Ends one connection of a hundred, the first ones. For faults that are planted. */
   cutSome(): void {
     const all = [...this.links.values()].flatMap((links) => [...links]);

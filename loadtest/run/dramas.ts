@@ -10,6 +10,8 @@ import { scrape } from './samples.ts';
 /** Beyond its drain a node gets so long, as Kubernetes gives it, and is killed then. */
 const GRACE_MS = 15_000;
 const DOWN_MS = 3000;
+/** Longer than a client waits at most before it tries again. */
+const RETURN_MS = 10_000;
 const REDIS_DOWN_MS = 2000;
 /** Somebody's users are gone from the lists that long after their node: by the guarantees 15 s, and a look. */
 const GHOSTS_MS = 20_000;
@@ -31,6 +33,10 @@ export function outages(most: number) {
     }
     facts['outages'] = sessions;
     await sleep(most);
+    // The last to come back wait the longest: without them all would look faster.
+    const late = performance.now() + RETURN_MS;
+    while (balancer.missing > 0 && performance.now() < late) await sleep(50);
+    facts['people without a connection'] = balancer.missing;
     const sorted = balancer.returns.toSorted((a, b) => a - b);
     const share = (part: number) => sorted[Math.floor(part * (sorted.length - 1))];
     for (const [name, part] of Object.entries({ median: 0.5, '95 %': 0.95, longest: 1 })) {
