@@ -11,7 +11,7 @@ const LARGE_EVERY_MS = 20;
 const FLOOD_EVERY_MS = 10;
 /** Of each flooder, in a turn. */
 const FLOOD = 20;
-const facts = { 'flooders closed, times': 0 };
+const facts = { 'slow readers, connects': 0, 'flooders closed, times': 0 };
 
 async function start({ urls, redisUrl, secret, run, each }: BadOptions): Promise<void> {
   const config = {
@@ -39,6 +39,7 @@ async function start({ urls, redisUrl, secret, run, each }: BadOptions): Promise
     slow.on('connect', () => {
       const { ws } = slow.io.engine.transport as unknown as { ws: { _socket: NodeJS.ReadStream } };
       ws._socket.pause();
+      facts['slow readers, connects']++;
     });
     const flooder = await connect(`${run}-flood-${index}`, index);
     flooder.on('disconnect', () => facts['flooders closed, times']++);

@@ -90,6 +90,41 @@ describe('a run fails', () => {
   });
 });
 
+describe('a check is not met when what it asks for was not seen', () => {
+  const unseen: readonly (readonly [scenario: string, check: RegExp])[] = [
+    ['jitter', /connected within 8 s/],
+    ['jitter', /connections that were lost/],
+    ['avalanche', /connections that were lost/],
+    ['node-death', /connections that were lost/],
+    ['slow-and-flood', /read nothing/],
+    ['capacity', /event loop/],
+  ];
+  test.for(unseen)('%s: %s', ([scenario, check]) => {
+    const { checks } = judge(planOf(scenario), idle, []);
+    expect(checks.find(({ name }) => check.test(name))).toMatchObject({ isMet: false });
+  });
+
+  test('the loop of a node is that of the load, not of the end of k6', () => {
+    const at = (second: number, loopSeconds: number) => ({
+      ...{ ...sample, k6, second },
+      nodes: [{ number: 1, cpu: 0, rssBytes: 0, own: { loopSeconds } }],
+    });
+    const busy = { ...idle, samples: [at(1, 0), at(9, 7.2), at(13, 7.2)] };
+    const { checks } = judge(planOf('capacity'), busy, []);
+    expect(checks.find(({ name }) => /event loop/.test(name))?.seen).toBe('90 %');
+  });
+
+  test('of a deployment elsewhere nobody asks how its nodes ended, and of a short soak how memory grew', () => {
+    const { checks } = judge(planOf('avalanche'), { ...idle, candidate: 'target' }, []);
+    expect(checks.map(({ name }) => name).join()).not.toMatch(/killed/);
+    expect(
+      judge(planOf('soak'), idle, [])
+        .checks.map(({ name }) => name)
+        .join(),
+    ).not.toMatch(/memory/);
+  });
+});
+
 test('thresholds of k6 become checks; those that only tell tags apart do not', () => {
   const { checks } = readSummary(
     JSON.stringify({

@@ -49,6 +49,7 @@ const SERIES: Readonly<Record<string, string>> = {
   streamgate_deliveries_total: 'deliveries',
   streamgate_connects_total: 'connects',
   streamgate_closings_total: 'closings',
+  'streamgate_closings_total{cause="slow_consumer"}': 'slowConsumers',
   'streamgate_event_loop_seconds_total{state="active"}': 'loopSeconds',
 };
 
@@ -163,15 +164,14 @@ export async function scrape(url: string | undefined): Promise<Record<string, nu
   }
 }
 
-/** The series that are kept, summed over their labels. */
+/** The series that are kept, summed over their labels, and those with labels that are kept beside. */
 export function ownSeries(text: string): Record<string, number> {
   const own: Record<string, number> = {};
   for (const line of text.split('\n')) {
     const end = line.lastIndexOf(' ');
     const series = line.slice(0, end);
-    const name = SERIES[series] ?? SERIES[series.split('{')[0]!];
-    if (name === undefined) continue;
-    own[name] = (own[name] ?? 0) + Number(line.slice(end + 1));
+    for (const name of new Set([SERIES[series], SERIES[series.split('{')[0]!]]))
+      if (name !== undefined) own[name] = (own[name] ?? 0) + Number(line.slice(end + 1));
   }
   return own;
 }
