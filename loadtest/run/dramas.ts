@@ -118,6 +118,10 @@ export async function badNeighbours({ stage, size, run, at, facts, ours }: Scene
   ours.push(bad.pid);
   await sleep(at + size.seconds * 1000 - Date.now());
   Object.assign(facts, await bad.end());
+  const each = await Promise.all(
+    cluster.nodes.map(({ managementUrl }) => scrape(`${managementUrl}/metrics`)),
+  );
+  facts['slow readers closed'] = each.reduce((sum, own) => sum + (own['slowConsumers'] ?? 0), 0);
 }
 
 /** Users who are listed beyond the sessions that nodes have; none without a session of their own. */
@@ -153,7 +157,6 @@ async function endsWithin({ process }: RunningNode, ms: number): Promise<boolean
 }
 
 /** Of a deployment elsewhere somebody else does it. */
-async function asked(what: string, seconds: number, say: (line: string) => void): Promise<void> {
+function asked(what: string, seconds: number, say: (line: string) => void): void {
   say(`${what}: people stay connected for ${seconds} s.`);
-  await sleep(seconds * 1000);
 }

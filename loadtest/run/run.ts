@@ -86,10 +86,14 @@ export async function run(options: RunOptions): Promise<Outcome> {
       conductor.end(sent);
     } else {
       samples.begin();
-      await Promise.race([
-        plan.drama?.({ stage, size, run: name, at: Date.now(), facts, say: options.say, ours }),
-        k6.ended(),
-      ]);
+      // People of a deployment elsewhere are connected by then: scenarios/settings.ts has the same.
+      const ready = plan.drama ? sleep((5 + (2 * size.sessions) / CONNECTS) * 1000) : undefined;
+      const drama = async () => {
+        await ready;
+        const at = Date.now();
+        await plan.drama?.({ stage, size, run: name, at, facts, say: options.say, ours });
+      };
+      await Promise.race([drama(), k6.ended()]);
     }
     const seconds = END_SECONDS + (isConducted ? 0 : CONNECT_SECONDS + size.seconds);
     const { metrics, checks } = await k6.result(seconds);

@@ -48,7 +48,12 @@ describe('a scenario runs, and what comes is right', () => {
 
 test('of a deployment that runs already k6 asks over REST', async () => {
   const [url = ''] = stage.urls(true);
-  const outcome = await smoke('unicast', Stage.of(url, stage.secret));
+  const { connects } = stage.balancer!;
+  const before = connects.length;
+  let connected = 0;
+  const drama = () => Promise.resolve(void (connected = connects.length - before));
+  const outcome = await smoke('unicast', Stage.of(url, stage.secret), { drama });
+  expect(connected, 'when something is to go wrong').toBeGreaterThanOrEqual(30);
   expect(unmet(outcome).filter((name) => !SPEED.test(name))).toEqual([]);
   expect(outcome.metrics['load_received']?.['count']).toBe(300);
 });
