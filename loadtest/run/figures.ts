@@ -1,17 +1,22 @@
 import { duringLoad, type Figure, type Measured, statistic } from './measured.ts';
+import { HEARTBEAT_SECONDS } from './memory.ts';
+
+/** Below that the thousandth is one of a few: the longest by another name. */
+const ENOUGH_FOR_THOUSANDTHS = 10_000;
 
 /** From the time at which an event should have been sent to its handler. */
 export function delivery(measured: Measured, tag = '', name = 'Delivery'): Figure[] {
   const metric = `load_delivery${tag}`;
+  const count = statistic(measured, metric, 'count') ?? 0;
   return [
     ['median', 'med'],
     ['99 %', 'p(99)'],
-    ['99.9 %', 'p(99.9)'],
+    ...(count < ENOUGH_FOR_THOUSANDTHS ? [] : [['99.9 %', 'p(99.9)']]),
   ].map(([share, stat]) => ({
     name: `${name}, ${share}`,
     unit: 'ms',
     // Of what never came k6 says 0.
-    value: statistic(measured, metric, 'count') ? statistic(measured, metric, stat!) : undefined,
+    value: count > 0 ? statistic(measured, metric, stat!) : undefined,
     better: 'lower',
   }));
 }
@@ -98,7 +103,8 @@ export function perSession(measured: Measured): Figure[] {
     {
       name: 'CPU of 1000 idle sessions',
       unit: 'millicores',
-      value: (grown('millicores') ?? NaN) * 1000,
+      // A shorter time may be without a heartbeat, which is all that an idle session does.
+      value: measured.seconds < HEARTBEAT_SECONDS ? undefined : (grown('millicores') ?? NaN) * 1000,
       better: 'lower',
     },
     {

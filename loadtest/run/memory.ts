@@ -12,6 +12,10 @@ export interface Usage {
 }
 
 const COLLECT_MS = 500;
+/** Of nodes without people: what they do then they do each second. */
+export const ALONE_MS = 5000;
+/** Of both gateways. Whoever is connected at the beginning of a time as long has one heartbeat in it. */
+export const HEARTBEAT_SECONDS = 25;
 
 /** What nodes have after a collection of garbage, and use in `ms` in which nobody asks anything of them. */
 export async function usageOf({ cluster }: Stage, ms: number): Promise<Usage> {

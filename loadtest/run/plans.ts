@@ -2,6 +2,7 @@ import { rampChecks, rampFigures } from './connect-ramp.ts';
 import { badNeighbours, nodeDeath, outages, redisRestart, rollingDeploy } from './dramas.ts';
 import { delivery, fact, integrity, perSession, returns, steps, usage } from './figures.ts';
 import { type Check, duringLoad, type Measured, statistic } from './measured.ts';
+import { HEARTBEAT_SECONDS } from './memory.ts';
 import type { Plan } from './plan.ts';
 import { growthPerHour } from './trend.ts';
 
@@ -32,7 +33,7 @@ export const PLANS: readonly Plan[] = [
   {
     name: 'hold',
     asks: 'What does a session cost its node while nothing is sent?',
-    size: { sessions: 2000, seconds: 8, rates: [1] },
+    size: { sessions: 2000, seconds: HEARTBEAT_SECONDS, rates: [1] },
     smoke: { sessions: 60, seconds: 2, rates: [1] },
     weighs: true,
     isSilent: true,

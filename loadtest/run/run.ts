@@ -4,7 +4,7 @@ import { Conductor } from './conductor.ts';
 import { judge } from './judge.ts';
 import { K6 } from './k6.ts';
 import type { Measured, Outcome } from './measured.ts';
-import { usageOf, type Usage } from './memory.ts';
+import { ALONE_MS, usageOf, type Usage } from './memory.ts';
 import type { Plan, Scene, Size } from './plan.ts';
 import { Samples } from './samples.ts';
 import { Services } from './services.ts';
@@ -45,7 +45,7 @@ export async function run(options: RunOptions): Promise<Outcome> {
   const conductor = await Conductor.start();
   const name = `load${process.pid}-${++runs}`;
   const facts: Record<string, number> = {};
-  if (plan.weighs) note(facts, 'alone', await usageOf(stage, size.seconds * 1000));
+  if (plan.weighs) note(facts, 'alone', await usageOf(stage, ALONE_MS));
   const vus = Math.max(2, Math.ceil(size.sessions / PEOPLE_OF_A_VU));
   // Of a deployment elsewhere the stream is out of reach: k6 sends over REST, by the clock.
   const isStream = stage.cluster !== undefined || !plan.services;
