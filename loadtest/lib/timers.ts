@@ -100,6 +100,8 @@ function sweep(): void {
     if (what.deadline > now) push(what);
     else what.expire();
   }
+  // What is left was given up: an iteration need not last for that.
+  if (waiting.size === 0) heap = [];
   arm();
 }
 

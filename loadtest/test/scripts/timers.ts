@@ -17,6 +17,8 @@ export default async function main(): Promise<void> {
       then();
     });
   };
+  const never = after(20_000, () => came.push([Infinity, 0]));
+  set(150, () => cancel(never));
   set(400);
   set(300);
   cancel(set(200, () => came.push([Infinity, 0])));
@@ -33,5 +35,5 @@ export default async function main(): Promise<void> {
   await delay(100);
   came.push([100, Date.now() - start]);
   await delay(320);
-  console.log(JSON.stringify({ came, ticks: ticks.map((tick) => tick - (ticks[0] ?? 0)) }));
+  console.log(JSON.stringify({ start, came, ticks: ticks.map((tick) => tick - (ticks[0] ?? 0)) }));
 }
