@@ -6,6 +6,9 @@ export const CONNECT_LIMIT_MS = 500;
 /** Of the connects that were due at a rate, at least so many have to have come about in its time. */
 const MOST_OF_THEM = 0.95;
 
+/** Of k6's own timers, 99 %. */
+export const MOST_CLIENT_DELAY_MS = 50;
+
 interface Step {
   readonly rate: number;
   readonly p99: number | undefined;
@@ -17,8 +20,12 @@ function stepsOf(measured: Measured, rates: readonly number[]): Step[] {
   return rates.map((rate, step) => {
     const p99 = statistic(measured, `load_connect{step:${step}}`, 'p(99)');
     const count = statistic(measured, `load_connect{step:${step}}`, 'count') ?? 0;
+    const isClientLate = clientDelay(measured, step) > MOST_CLIENT_DELAY_MS;
     const isCarried =
-      p99 !== undefined && p99 < CONNECT_LIMIT_MS && count >= rate * seconds * MOST_OF_THEM;
+      !isClientLate &&
+      p99 !== undefined &&
+      p99 < CONNECT_LIMIT_MS &&
+      count >= rate * seconds * MOST_OF_THEM;
     return { rate, p99, isCarried };
   });
 }
@@ -28,6 +35,18 @@ export function carried(measured: Measured, rates: readonly number[]): number {
   const each = stepsOf(measured, rates);
   const end = each.findIndex(({ isCarried }) => !isCarried);
   return each[(end === -1 ? each.length : end) - 1]?.rate ?? 0;
+}
+
+/** Steps that the answer is from: up to the first that was not carried. What ends it must not have been k6. */
+export function judgedSteps(measured: Measured): number[] {
+  const end = stepsOf(measured, measured.rates).findIndex(({ isCarried }) => !isCarried);
+  const steps = [...measured.rates.keys()];
+  return end === -1 ? steps : steps.slice(0, end + 1);
+}
+
+/** Of k6's timers while a step lasted, 99 %, in ms. */
+export function clientDelay(measured: Measured, step: number): number {
+  return statistic(measured, `load_client_delay{step:${step}}`, 'p(99)') ?? 0;
 }
 
 export function rampFigures(measured: Measured, rates: readonly number[]): Figure[] {

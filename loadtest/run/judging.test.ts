@@ -60,6 +60,23 @@ describe('a run says nothing about the gateway', () => {
     expect(invalidity({ ...idle, ...run })).toEqual([expect.stringMatching(reason)]);
   });
 
+  test('when k6 is late at the rate that ends a ramp of connects, but not when it is beyond that', () => {
+    const step = (p99: number, late: number, nth: number) => ({
+      [`load_connect{step:${nth}}`]: { 'p(99)': p99, count: 1000 },
+      [`load_client_delay{step:${nth}}`]: { 'p(99)': late },
+    });
+    const ramp = (...steps: ReturnType<typeof step>[]): Measured => ({
+      ...{ ...idle, rates: [10, 20, 40] },
+      metrics: Object.assign({}, ...steps) as Measured['metrics'],
+    });
+    const plan = planOf('connect-ramp');
+    const late = ramp(step(9, 1, 0), step(90, 60, 1), step(900, 90, 2));
+    expect(invalidity(late, plan)).toEqual([expect.stringMatching(/timers of k6 were 60 ms/)]);
+    expect(judge(plan, late, []).figures[0]?.value).toBe(10);
+    const slow = ramp(step(9, 1, 0), step(900, 4, 1), step(2000, 90, 2));
+    expect(invalidity(slow, plan)).toEqual([]);
+  });
+
   test('but not while all keep up, or the writer waits for a Redis that was taken away', () => {
     expect(invalidity({ ...idle, samples: [{ ...sample, k6 }] })).toEqual([]);
     const late = { ...idle, facts: { 'writer lag p99, ms': 900 } };

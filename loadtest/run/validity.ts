@@ -1,12 +1,11 @@
 import { availableParallelism } from 'node:os';
+import { clientDelay, judgedSteps, MOST_CLIENT_DELAY_MS } from './connect-ramp.ts';
 import { duringLoad, type Measured, statistic } from './measured.ts';
 import type { Plan } from './plan.ts';
 import type { Sample } from './samples.ts';
 
 /** Beyond these a number says more of this machine, or of k6, than of the gateway. */
 const MOST = {
-  /** Of k6's own timers, 99 %, in ms. */
-  clientDelay: 50,
   /** Of the machine, by k6. */
   k6: 0.6,
   /** Of the machine, by whatever is not part of the run. */
@@ -29,8 +28,12 @@ export function invalidity(
   const { facts } = measured;
   const reasons: string[] = [];
   const say = (isBad: boolean, reason: string) => isBad && reasons.push(reason);
-  const delay = statistic(measured, 'load_client_delay', 'p(99)') ?? 0;
-  say(delay > MOST.clientDelay, `timers of k6 were ${Math.round(delay)} ms late (p99)`);
+  // Of more and more connects a second those beyond the answer may be too many for k6 too.
+  const judged = byClock ? judgedSteps(measured) : [...measured.rates.keys()];
+  const delay = byClock
+    ? Math.max(...judged.map((step) => clientDelay(measured, step)))
+    : (statistic(measured, 'load_client_delay', 'p(99)') ?? 0);
+  say(delay > MOST_CLIENT_DELAY_MS, `timers of k6 were ${Math.round(delay)} ms late (p99)`);
   const dropped = statistic(measured, 'dropped_iterations', 'count') ?? 0;
   say(!byClock && dropped > 0, `k6 did not begin ${dropped} iterations that were due`);
   const mislaid = statistic(measured, 'socketio_handshakes_lost', 'count') ?? 0;
@@ -40,7 +43,7 @@ export function invalidity(
   const percent = (share: number) => `${Math.round(share * 100)} %`;
   // Of several rates the worst: the others must not hide that one had no machine left.
   const worst = (of: (sample: Sample) => number) =>
-    Math.max(...measured.rates.map((_, step) => mean(duringLoad(measured, step).map(of))));
+    Math.max(...judged.map((step) => mean(duringLoad(measured, step).map(of))));
   const k6 = worst((sample) => sample.k6?.cpu ?? 0) / availableParallelism();
   say(k6 > MOST.k6, `k6 took ${percent(k6)} of the machine`);
   const others = worst((sample) => sample.others);
