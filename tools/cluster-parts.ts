@@ -107,9 +107,14 @@ export class Cluster {
     if (this.dir !== undefined) rmSync(this.dir, { recursive: true, force: true });
   }
 
+  /** Processes of nodes, of those too that start or drain beside `nodes`. */
+  get running(): ChildProcess[] {
+    return this.processes.filter(isRunning);
+  }
+
   /** A second signal has nodes that stop already stop at once. @returns those that still run */
   hurry(signal: NodeJS.Signals): ChildProcess[] {
-    const running = this.processes.filter(isRunning);
+    const { running } = this;
     for (const node of running) node.kill(signal);
     return running;
   }

@@ -146,7 +146,8 @@ function note(facts: Record<string, number>, when: string, usage: Usage): void {
   facts[`millicores ${when}`] = usage.cpu * 1000;
 }
 
-function watch({ cluster }: Stage, k6: K6, ours: readonly number[]): Samples {
+function watch(stage: Stage, k6: K6, ours: readonly number[]): Samples {
+  const { cluster } = stage;
   return new Samples({
     nodes: () =>
       (cluster?.nodes ?? []).map(({ number, managementUrl, process: { pid } }) => ({
@@ -156,6 +157,6 @@ function watch({ cluster }: Stage, k6: K6, ours: readonly number[]): Samples {
       })),
     redis: () => cluster?.redis?.pid,
     k6: () => k6.pid,
-    ours: () => ours,
+    ours: () => [...ours, ...stage.pids()],
   });
 }

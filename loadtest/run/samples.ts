@@ -144,6 +144,16 @@ export function processTimes(pid: number): { cpuSeconds: number; rssBytes: numbe
   }
 }
 
+/** A process and its children. */
+export function family(pid: number): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return [pid, ...(children === '' ? [] : children.split(' ').map(Number))];
+  } catch {
+    return [pid]; // it has ended, or this is not Linux
+  }
+}
+
 function machineTimes(): { busy: number; all: number } {
   let busy = 0;
   let all = 0;

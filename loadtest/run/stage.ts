@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { startPostgres, type TestPostgres } from '../../gateway/test/postgres.ts';
 import { Cluster } from '../../tools/cluster-parts.ts';
 import { Balancer, type Way } from './balancer.ts';
+import { family } from './samples.ts';
 import { gatewayEnv, STOCK, stockEnv, STREAMGATE } from './candidates.ts';
 import type { Candidate } from './measured.ts';
 
@@ -25,6 +26,7 @@ export class Stage {
   readonly secret: string;
   readonly cluster: Cluster | undefined;
   readonly balancer: Balancer | undefined;
+  private readonly postgres: TestPostgres | undefined;
   private readonly target: string;
   private readonly isPlanted: boolean;
   private readonly end: () => Promise<void>;
@@ -32,6 +34,7 @@ export class Stage {
   private constructor(
     parts: Pick<Stage, 'candidate' | 'secret' | 'cluster' | 'balancer'>,
     more: {
+      postgres?: TestPostgres | undefined;
       target: string;
       isPlanted: boolean;
       end: () => Promise<void>;
@@ -41,6 +44,7 @@ export class Stage {
     this.secret = parts.secret;
     this.cluster = parts.cluster;
     this.balancer = parts.balancer;
+    this.postgres = more.postgres;
     this.target = more.target;
     this.isPlanted = more.isPlanted;
     this.end = more.end;
@@ -82,7 +86,7 @@ export class Stage {
     }
     return new Stage(
       { candidate, secret, cluster, balancer },
-      { target: '', isPlanted: newWay !== undefined, end },
+      { postgres, target: '', isPlanted: newWay !== undefined, end },
     );
   }
 
@@ -99,6 +103,13 @@ export class Stage {
     if (!this.cluster || !this.balancer) return [this.target];
     if (network || this.isPlanted) return [this.balancer.url];
     return this.cluster.nodes.map(({ url }) => url);
+  }
+
+  /** Processes of it that are neither one of its nodes of now nor Redis. */
+  pids(): number[] {
+    const nodes = new Set(this.cluster?.nodes.map(({ process }) => process));
+    const beside = this.cluster?.running.filter((each) => !nodes.has(each)) ?? [];
+    return [...beside.map(({ pid }) => pid!), ...(this.postgres ? family(this.postgres.pid) : [])];
   }
 
   stop(): Promise<void> {

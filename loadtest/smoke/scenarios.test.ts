@@ -46,6 +46,14 @@ describe('a scenario runs, and what comes is right', () => {
   });
 });
 
+test('a database with its sessions belongs to the run, nodes and Redis are watched apart', () => {
+  const { nodes, redis } = stage.cluster!;
+  const pids = stage.pids();
+  expect(pids.length).toBeGreaterThan(1);
+  for (const { pid } of [...nodes.map(({ process: node }) => node), redis!])
+    expect(pids).not.toContain(pid);
+});
+
 test('of a deployment that runs already k6 asks over REST', async () => {
   const [url = ''] = stage.urls(true);
   const { connects } = stage.balancer!;
