@@ -143,7 +143,8 @@ export class Balancer {
     const pass = (to: Socket, from: Socket, bytes: Buffer) => {
       if (to.destroyed || to.write(bytes)) return;
       from.pause();
-      to.once('drain', () => from.resume());
+      // In an outage nothing passes.
+      to.once('drain', () => this.away.has(name) || from.resume());
     };
     node.write(head);
     client.on('data', (chunk: Buffer) => pass(node, client, chunk));

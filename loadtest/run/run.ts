@@ -126,6 +126,8 @@ async function load(plan: Plan, scene: Scene, services?: Services): Promise<numb
   if (plan.drama) steps.push({ rate: steps.at(-1)!.rate, seconds: CONNECT_SECONDS });
   const { sessions } = size;
   const writing = services?.write({ run: name, sessions, steps, at, bytes: BYTES });
+  // Told where it is awaited; until then nothing else hears of it.
+  writing?.catch(() => undefined);
   if (!plan.weighs)
     await Promise.all([plan.drama?.(scene), sleep(at + size.seconds * 1000 - Date.now())]);
   else note(facts, 'with people', await usageOf(scene.stage, size.seconds * 1000));
