@@ -109,12 +109,12 @@ test('a WebSocket upgrade goes through', async () => {
 test("document 3's client as pasted, from Node and from a page of another origin", async () => {
   const site = await Site.start();
   const origin = `http://pages.${DOMAIN}:${site.port}`;
+  await startTraefik(gateway.namespace);
   await gateway.upgrade({
     ingress: { stickiness: 'source', className: '' },
     cors: { origins: [origin] },
   });
   await gateway.settled(3);
-  await startTraefik(gateway.namespace);
   const way = await Forward.open(gateway.namespace, 'service/traefik', TRAEFIK_PORT);
   const [address = '', port] = way.address.split(':');
   at(gateway.host, address);

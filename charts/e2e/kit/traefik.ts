@@ -1,3 +1,4 @@
+import { eventually } from '../../../gateway/test/client.ts';
 import { apply, rolledOut } from './cluster.ts';
 import { run } from './programs.ts';
 import { setting } from './settings.ts';
@@ -34,6 +35,12 @@ export async function startTraefik(namespace: string): Promise<void> {
   if (missing.length > 0) {
     await apply(namespace, ...missing.map(definition));
     await run('kubectl', ['wait', '--for=condition=Established', 'crd', ...made]);
+    // A kind is established a moment before clients find it.
+    await eventually(
+      () => run('kubectl', ['api-resources', `--api-group=${group}`, '-o', 'name']),
+      (names) => made.every((name) => names.includes(name)),
+      60_000,
+    );
   }
   await apply(namespace, ...objects(namespace));
   await rolledOut(namespace, 'traefik');
