@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { io, type Socket } from 'socket.io-client';
 import { streamNames } from '@streamgate/protocol/stream';
-import { signToken } from '../../gateway/dist/ingest/http/development-token.js';
 import type { BadOptions } from './bad-neighbours.ts';
+import { tokenFor } from './token.ts';
 
 /** Asked over IPC by bad-neighbours.ts. */
 
@@ -14,16 +14,8 @@ const FLOOD = 20;
 const facts = { 'slow readers, connects': 0, 'flooders closed, times': 0 };
 
 async function start({ urls, redisUrl, secret, run, each }: BadOptions): Promise<void> {
-  const config = {
-    jwtSecret: secret,
-    jwtIssuer: undefined,
-    jwtAudience: undefined,
-    jwtUserClaim: ['sub'],
-    jwtUsernameClaim: ['username'],
-    jwtRolesClaim: ['roles'],
-  };
   const connect = async (user: string, index: number): Promise<Socket> => {
-    const token = await signToken(config, user, []);
+    const token = await tokenFor(secret, user);
     return io(urls[index % urls.length], {
       transports: ['websocket'],
       forceNew: true,

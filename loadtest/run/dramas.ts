@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { signToken } from '../../gateway/dist/ingest/http/development-token.js';
 import { isRunning, type Cluster, type RunningNode } from '../../tools/cluster-parts.ts';
 import { BadNeighbours } from './bad-neighbours.ts';
 import type { Outage } from './balancer.ts';
 import type { Scene } from './plan.ts';
 import { scrape } from './samples.ts';
+import { tokenFor } from './token.ts';
 
 /** Beyond its drain a node gets so long, as Kubernetes gives it, and is killed then. */
 const GRACE_MS = 15_000;
@@ -126,15 +126,7 @@ export async function badNeighbours({ stage, size, run, at, facts, ours }: Scene
 
 /** Users who are listed beyond the sessions that nodes have; none without a session of their own. */
 async function ghosts({ nodes }: Cluster, secret: string): Promise<number> {
-  const config = {
-    jwtSecret: secret,
-    jwtIssuer: undefined,
-    jwtAudience: undefined,
-    jwtUserClaim: ['sub'],
-    jwtUsernameClaim: ['username'],
-    jwtRolesClaim: ['roles'],
-  };
-  const token = await signToken(config, 'load-observer', ['service']);
+  const token = await tokenFor(secret, 'load-observer', ['service']);
   const [first] = nodes.filter(({ process }) => isRunning(process));
   const answer = await fetch(`${first!.url}/api/gateway/connected?limit=1`, {
     headers: { authorization: `Bearer ${token}` },

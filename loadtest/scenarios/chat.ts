@@ -1,12 +1,12 @@
 /** A day in document 2: conversations of four in which people type, say something, and read what others say. */
 import http from 'k6/http';
 import { after } from '../lib/timers.ts';
-import { begun, ended, settled } from './acts.ts';
-import { disperse, gather, Person } from './crowd.ts';
+import { Person } from './crowd.ts';
 import { Ledger } from './ledger.ts';
-import { account, arrival, measures, watchDelay } from './measures.ts';
+import { account, arrival, measures } from './measures.ts';
 import { crowd, INTACT } from './options.ts';
 import { settings, tokenOf, urlOf, userOf } from './settings.ts';
+import { speakTogether } from './speakers.ts';
 
 const { sessions, seconds, rates, bytes } = settings;
 const MEMBERS = 4;
@@ -128,14 +128,6 @@ class Member extends Person {
   }
 }
 
-export default async function (ids: (number | string)[]): Promise<void> {
-  const stopWatching = watchDelay();
-  const people = await gather((index) => new Member(index, ids));
-  const began = await begun();
-  for (const person of people) person.speak(began);
-  await ended(began);
-  await settled(() => people.every((person) => person.isConnected && person.isComplete));
-  for (const person of people) person.account();
-  disperse(people);
-  stopWatching();
+export default function (ids: (number | string)[]): Promise<void> {
+  return speakTogether((index) => new Member(index, ids));
 }

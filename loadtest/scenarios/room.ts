@@ -1,12 +1,12 @@
 /** One hot room and many small ones, with senders among their members: how long until all have heard. */
 import type { Socket } from '../lib/socket.ts';
 import { after } from '../lib/timers.ts';
-import { begun, ended, settled } from './acts.ts';
-import { disperse, gather, Person } from './crowd.ts';
+import { Person } from './crowd.ts';
 import { Ledger } from './ledger.ts';
-import { account, arrival, measures, watchDelay } from './measures.ts';
+import { account, arrival, measures } from './measures.ts';
 import { apart, crowd, INTACT } from './options.ts';
 import { settings } from './settings.ts';
+import { speakTogether } from './speakers.ts';
 
 const { sessions, seconds, rates, bytes } = settings;
 /** Of all people, in the hot room. */
@@ -95,16 +95,8 @@ class Member extends Person {
   }
 }
 
-export default async function (): Promise<void> {
-  const stopWatching = watchDelay();
-  const people = await gather((index) => new Member(index));
-  const began = await begun();
-  for (const person of people) person.speak(began);
-  await ended(began);
-  await settled(() => people.every((person) => person.isConnected && person.isComplete));
-  for (const person of people) person.account();
-  disperse(people);
-  stopWatching();
+export default function (): Promise<void> {
+  return speakTogether((index) => new Member(index));
 }
 
 /** Messages of each sender. */

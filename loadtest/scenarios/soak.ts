@@ -1,16 +1,2 @@
-/** The same load for hours: does memory grow, and does anything become slower? */
-import { listen } from './audience.ts';
-import { apart, crowd, INTACT } from './options.ts';
-import { settings } from './settings.ts';
-
-export { send } from './audience.ts';
-
-export const options = crowd({
-  ...INTACT,
-  load_delivery: ['p(99)<250'],
-  ...apart('load_delivery', 'step', [...settings.rates.keys()]),
-});
-
-export default function (): Promise<void> {
-  return listen();
-}
+/** The load of `unicast` for hours: does memory grow, and does anything become slower? The runner looks at that. */
+export { default, options, send } from './unicast.ts';
