@@ -77,6 +77,13 @@ describe('a run says nothing about the gateway', () => {
     expect(invalidity(slow, plan)).toEqual([]);
   });
 
+  test('when nobody came onto the gateway that ours is compared with', () => {
+    const metrics = { load_connect: { count: 0 } };
+    const reason = 'nobody came onto the stock gateway';
+    expect(invalidity({ ...idle, candidate: 'stock', metrics })).toEqual([reason]);
+    expect(invalidity({ ...idle, metrics })).toEqual([]);
+  });
+
   test('but not while all keep up, or the writer waits for a Redis that was taken away', () => {
     expect(invalidity({ ...idle, samples: [{ ...sample, k6 }] })).toEqual([]);
     const late = { ...idle, facts: { 'writer lag p99, ms': 900 } };

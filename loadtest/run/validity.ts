@@ -28,6 +28,9 @@ export function invalidity(
   const { facts } = measured;
   const reasons: string[] = [];
   const say = (isBad: boolean, reason: string) => isBad && reasons.push(reason);
+  // Nothing can be compared with a gateway that nobody came onto; of one of ours that is a failure.
+  const nobody = statistic(measured, 'load_connect', 'count') === 0;
+  say(measured.candidate === 'stock' && nobody, 'nobody came onto the stock gateway');
   // Of more and more connects a second those beyond the answer may be too many for k6 too.
   const judged = byClock ? judgedSteps(measured) : [...measured.rates.keys()];
   const delay = byClock
