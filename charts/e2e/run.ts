@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isCi, printFailures, runTests } from '../../tools/run-tests.ts';
 import { forgetEvidence } from './kit/evidence.ts';
 import { root } from './kit/programs.ts';
 import { settingsHelp } from './kit/settings.ts';
@@ -18,7 +19,8 @@ Needed: kubectl with a cluster of your own (KUBECONFIG) where you may make names
 Prometheus and prometheus-adapter; the image of the gateway; Chromium. helm 4 and helm 3 are built unless they are there.
 
 ${settingsHelp()}
-  CI=1               docs/platform/verification.md is left alone; the summary is printed only
+  CI=1               docs/platform/verification.md is left alone, the summary is printed only; the files of at
+                     most three failed tests run once more
 
 With kind: make kind, docker build -t streamgate:e2e . && kind load docker-image streamgate:e2e --name streamgate
 `;
@@ -50,12 +52,10 @@ forgetEvidence();
 const began = Date.now();
 const config = join(import.meta.dirname, 'vitest.config.ts');
 const cases = positionals.map((number) => `cases/${number}-`);
-const { status: passed } = spawnSync(
-  process.execPath,
-  [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', config, ...cases],
-  { cwd: root, stdio: 'inherit' },
-);
+const judged = await runTests('e2e', [`--config=${config}`], cases);
+const passed = judged.failed === 0;
 const minutes = ((Date.now() - began) / 60_000).toFixed(1);
-if (passed === 0) writeVerification(minutes, positionals.length === 0 && !process.env.CI);
-process.stdout.write(`e2e ${passed === 0 ? 'passed' : 'FAILED'} in ${minutes} min\n`);
-process.exitCode = passed === 0 ? 0 : 1;
+printFailures(judged);
+if (passed) writeVerification(minutes, positionals.length === 0 && !isCi);
+process.stdout.write(`e2e ${passed ? 'passed' : 'FAILED'} in ${minutes} min\n`);
+process.exitCode = passed ? 0 : 1;
