@@ -17,15 +17,18 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.remove());
 
-test('the clients of a pod that is killed continue elsewhere', async () => {
+test.each([
+  // Its object is gone at once; a kubelet that has not seen it going gives the pod its whole grace.
+  ['killed by force', ['--force', '--grace-period=0']],
+  // Its drain has hardly begun when SIGKILL comes.
+  ['killed a second after it was told', ['--grace-period=1']],
+])('the clients of a pod that is %s continue elsewhere', async (how, flags) => {
   const crowd = await Crowd.gather(gateway, CLIENTS);
   crowd.write(100);
   const [victim = ''] = await gateway.settled(3);
   const held = (await gateway.sessions()).get(victim) ?? 0;
   expect(held).toBeGreaterThan(0);
-  // One second before its drain is cut by SIGKILL. With none the pod's object is gone at once, and a kubelet
-  // that has not seen it going gives the whole grace.
-  await run('kubectl', ['-n', gateway.namespace, 'delete', 'pod', victim, '--grace-period=1']);
+  await run('kubectl', ['-n', gateway.namespace, 'delete', 'pod', victim, ...flags]);
   await gateway.settled(3);
   await eventually(
     () => crowd.returns,
@@ -34,10 +37,11 @@ test('the clients of a pod that is killed continue elsewhere', async () => {
   );
   const story = await crowd.end();
   show(
-    `${victim.slice(-5)} killed with ${held} of ${CLIENTS} clients: ${story.returns} returns, ${story.toldFalse} not continued, longest without a connection ${Math.round(story.longestAwayMs)} ms`,
+    `${victim.slice(-5)} ${how}, with ${held} of ${CLIENTS} clients: ${story.returns} returns, ${story.toldFalse} not continued, longest without a connection ${Math.round(story.longestAwayMs)} ms`,
   );
   show(gaps(story));
   expect(story).toMatchObject({ lost: 0, doubled: 0, outOfOrder: 0, toldFalse: 0 });
+  await gateway.answers();
 });
 
 test('an eviction drains its pod, a second one is refused meanwhile', async () => {
