@@ -93,14 +93,32 @@ export async function nodeDeath({ stage, size, at, facts, say }: Scene): Promise
   facts['most connects in a second'] = balancer.peak(at);
 }
 
-/** Kills Redis and starts it again with its data. */
-export async function redisRestart({ stage, size, say }: Scene): Promise<void> {
+/** Kills Redis and starts it again with its data; sees to it that every node has lost it, and has it again. */
+export async function redisRestart({ stage, size, facts, say }: Scene): Promise<void> {
   const { cluster } = stage;
   if (!cluster) return asked('Restart Redis now', size.seconds, say);
   await sleep((size.seconds * 1000) / 3);
+  const before = await reconnects(cluster);
   await cluster.killRedis();
   await sleep(REDIS_DOWN_MS);
   cluster.restartRedis();
+  if (stage.candidate !== 'streamgate') return;
+  const late = performance.now() + RETURN_MS;
+  do {
+    await sleep(250);
+    const after = await reconnects(cluster);
+    facts['nodes that kept Redis'] = after.filter((its, nth) => its <= before[nth]!).length;
+  } while (facts['nodes that kept Redis'] > 0 && performance.now() < late);
+}
+
+/** How often each node has come back to Redis; 0 of a gateway that does not say. */
+function reconnects({ nodes }: Cluster): Promise<number[]> {
+  return Promise.all(
+    nodes.map(
+      async ({ managementUrl }) =>
+        (await scrape(`${managementUrl}/metrics`))['redisReconnects'] ?? 0,
+    ),
+  );
 }
 
 /** In the second half of the load there are people who read nothing, and people who flood. */

@@ -120,6 +120,7 @@ describe('a check is not met when what it asks for was not seen', () => {
     ['jitter', /connections that were lost/],
     ['avalanche', /connections that were lost/],
     ['node-death', /connections that were lost/],
+    ['redis-restart', /lost Redis/],
     ['slow-and-flood', /read nothing/],
     ['capacity', /event loop/],
   ];

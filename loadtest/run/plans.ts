@@ -164,6 +164,12 @@ export const PLANS: readonly Plan[] = [
     takesRedis: true,
     drama: redisRestart,
     figures: (measured) => [...integrity(measured), ...returns(measured), ...delivery(measured)],
+    checks: ({ candidate, facts: { 'nodes that kept Redis': kept } }) => {
+      const seen = kept === undefined ? 'not seen' : `${kept} kept it`;
+      const check = { name: 'every node lost Redis', isMet: kept === 0, seen };
+      // What others run is restarted by others.
+      return candidate === 'streamgate' ? [check] : [];
+    },
   },
   {
     name: 'soak',

@@ -49,6 +49,7 @@ const SERIES: Readonly<Record<string, string>> = {
   streamgate_deliveries_total: 'deliveries',
   streamgate_connects_total: 'connects',
   streamgate_closings_total: 'closings',
+  streamgate_redis_reconnects_total: 'redisReconnects',
   'streamgate_closings_total{cause="slow_consumer"}': 'slowConsumers',
   'streamgate_event_loop_seconds_total{state="active"}': 'loopSeconds',
 };
