@@ -22,6 +22,8 @@ export interface ClusterRun {
   /** Events a second. */
   rate: string;
   seconds: number;
+  /** Within which 99 % of deliveries have to be. */
+  deliveryMs: number;
   image: string;
   namespace: string | undefined;
 }
@@ -60,12 +62,13 @@ function scripts(run: ClusterRun, part: 'lib' | 'scenarios'): object {
 
 /** What pods of both kinds have in common, under the names that both use. */
 function pod(run: ClusterRun) {
-  const { sessions, parallelism, url, rate, seconds, secret } = run;
+  const { sessions, parallelism, url, rate, seconds, deliveryMs, secret } = run;
   const settings = {
     LOAD_URLS: url,
     SESSIONS: sessions,
     RATE: rate,
     SECONDS: seconds,
+    DELIVERY_MS: deliveryMs,
     VUS: 2 * parallelism,
   };
   // A socket takes about 90 KiB resident; samples and the summary take the rest.

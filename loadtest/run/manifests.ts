@@ -1,11 +1,25 @@
-/**
- * Prints manifests that run a scenario in a cluster:
- *   npm run --silent manifests --workspace loadtest -- --scenario unicast | kubectl apply -f -
- */
+/** Prints manifests that run a scenario in a cluster. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { IMAGE, manifestsOf } from './kubernetes.ts';
+
+const HELP = `Prints manifests that run a scenario in a cluster:
+
+  npm run --silent manifests --workspace loadtest -- --scenario unicast | kubectl apply -f -
+
+  --scenario     name of a file in loadtest/scenarios (unicast)
+  --kind         job: one pod; testrun: several, of k6-operator (job)
+  --parallelism  pods of a testrun (1)
+  --url          of the gateway, as pods see it (http://streamgate)
+  --secret       that signs tokens: Secret/key (streamgate/STREAMGATE_JWT_SECRET)
+  --sessions     people who connect (1000)
+  --rate         events a second (100)
+  --seconds      of load (60)
+  --delivery     within so many ms 99 % of deliveries have to be, in unicast and room (250)
+  --image        of k6 (${IMAGE})
+  --namespace    of all objects; unset: that of kubectl
+`;
 
 const { values } = parseArgs({
   options: {
@@ -17,10 +31,16 @@ const { values } = parseArgs({
     sessions: { type: 'string', default: '1000' },
     rate: { type: 'string', default: '100' },
     seconds: { type: 'string', default: '60' },
+    delivery: { type: 'string', default: '250' },
     image: { type: 'string', default: IMAGE },
     namespace: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
   },
 });
+if (values.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
 
 const { scenario, kind, namespace } = values;
 if (!readdirSync(join(import.meta.dirname, '../scenarios')).includes(`${scenario}.ts`)) {
@@ -36,10 +56,11 @@ process.stdout.write(
     parallelism: kind === 'job' ? 1 : whole('parallelism'),
     sessions: whole('sessions'),
     seconds: whole('seconds'),
+    deliveryMs: whole('delivery'),
   }),
 );
 
-function whole(option: 'parallelism' | 'sessions' | 'seconds'): number {
+function whole(option: 'parallelism' | 'sessions' | 'seconds' | 'delivery'): number {
   const value = Number(values[option]);
   if (!Number.isInteger(value) || value < 1) throw new Error(`--${option} is a whole number`);
   return value;

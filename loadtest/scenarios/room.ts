@@ -25,7 +25,7 @@ export const options = crowd(
   {
     ...INTACT,
     load_refused: ['count==0'],
-    load_delivery: ['p(99)<250'],
+    load_delivery: [`p(99)<${settings.deliveryMs}`],
     ...apart('load_delivery', 'room', ['hot', 'small']),
   },
   false,

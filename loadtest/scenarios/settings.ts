@@ -20,6 +20,8 @@ export const settings = {
   door: __ENV.LOAD_DOOR === 'stream' ? 'stream' : 'rest',
   /** Begins the names of all people: two runs do not meet. */
   run: __ENV.LOAD_RUN ?? `load-${__ENV.K6_RUN_ID ?? 'k6'}`,
+  /** Within which 99 % of deliveries have to be, in `unicast` and `room`. */
+  deliveryMs: number('DELIVERY_MS', 250),
   /** Of events, about. */
   bytes: number('BYTES', 100),
 } as const;

@@ -7,7 +7,7 @@ export { send } from './audience.ts';
 
 export const options = crowd({
   ...INTACT,
-  load_delivery: ['p(99)<250'],
+  load_delivery: [`p(99)<${settings.deliveryMs}`],
   ...apart('load_delivery', 'step', [...settings.rates.keys()]),
 });
 
