@@ -16,7 +16,8 @@ const HELP = `Tests the chart on a real cluster: installs it in namespaces e2e-*
   npm run e2e -- 3 5          cases 3 and 5
 
 Needed: kubectl with a cluster of your own (KUBECONFIG) where you may make namespaces; in it Traefik, metrics-server,
-Prometheus and prometheus-adapter; the image of the gateway; Chromium. helm 4 and helm 3 are built unless they are there.
+Prometheus and prometheus-adapter; the images below, and those that values-dev.yaml and k8s/postgres name; Chromium.
+helm 4 and helm 3 are built unless they are there.
 
 ${settingsHelp()}
   CI=1               docs/platform/verification.md is left alone, the summary is printed only; the files of at

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect } from '../../../gateway/test/client.ts';
-import { core } from '../kit/cluster.ts';
+import { core, labelled } from '../kit/cluster.ts';
 import { evidence } from '../kit/evidence.ts';
 import { Gateway } from '../kit/gateway.ts';
-import { run } from '../kit/programs.ts';
 import { setting } from '../kit/settings.ts';
 
 const show = evidence(1, 'Install, helm test, helm 3, from helm 3 to helm 4, rollback, uninstall');
@@ -15,22 +14,8 @@ beforeAll(async () => {
 afterAll(() => gateway.remove());
 
 /** What is left in the namespace of what Helm or the chart made, each with its kind. */
-async function left(): Promise<string[]> {
-  const resources = await run('kubectl', [
-    'api-resources',
-    '--verbs=list',
-    '--namespaced',
-    '-oname',
-  ]);
-  const kinds = resources.split('\n').filter((name) => name && !/^events|metrics\.k8s/.test(name));
-  const listed = async (labels: string) =>
-    run('kubectl', [
-      ...['-n', gateway.namespace, 'get', kinds.join(','), '-l', labels, '-o', 'name'],
-      '--ignore-not-found',
-    ]);
-  const names =
-    (await listed('app.kubernetes.io/instance=streamgate')) + (await listed('owner=helm'));
-  return names.split('\n').filter(Boolean);
+function left(): Promise<string[]> {
+  return labelled(gateway.namespace, 'app.kubernetes.io/instance=streamgate', 'owner=helm');
 }
 
 test('the image is there', async () => {

@@ -18,7 +18,7 @@ export const PATIENCE_MS = 240_000;
 /** Values of the chart, as in a values file. */
 export type Values = Record<string, unknown>;
 
-/** A release of the chart with a Redis, in a namespace of its own that enforces restricted Pod Security. */
+/** A release of the chart, in a namespace of its own that enforces restricted Pod Security. */
 export class Gateway {
   readonly namespace: string;
   readonly host: string;
@@ -48,14 +48,20 @@ export class Gateway {
     );
   }
 
-  /** The namespace and the Redis in it; what an earlier run has left is removed before. */
-  static async prepare(name: string, values: Values = {}): Promise<Gateway> {
+  /** The namespace, empty: what an earlier run has left is removed before. */
+  static async claim(name: string, values: Values = {}): Promise<Gateway> {
     const gateway = new Gateway(name, values);
     const { namespace } = gateway;
     await run('kubectl', ['delete', 'namespace', namespace, '--ignore-not-found']);
     const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
     await core.createNamespace({ body: { metadata: { name: namespace, labels } } });
-    await startRedis(namespace);
+    return gateway;
+  }
+
+  /** As `claim`, with the Redis that releases use unless their values say otherwise. */
+  static async prepare(name: string, values: Values = {}): Promise<Gateway> {
+    const gateway = await Gateway.claim(name, values);
+    await startRedis(gateway.namespace);
     return gateway;
   }
 
@@ -65,6 +71,11 @@ export class Gateway {
     await gateway.upgrade();
     await gateway.answers();
     return gateway;
+  }
+
+  /** What signs tokens. */
+  get secret(): string {
+    return (this.values['jwt'] as { secret: string }).secret;
   }
 
   /**

@@ -54,5 +54,5 @@ export async function startRedis(namespace: string): Promise<void> {
       spec: { selector: labels, ports: [{ port: 6379 }] },
     },
   );
-  await rolledOut(namespace, 'redis');
+  await rolledOut(namespace, 'deployment/redis');
 }

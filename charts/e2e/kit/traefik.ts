@@ -43,7 +43,7 @@ export async function startTraefik(namespace: string): Promise<void> {
     );
   }
   await apply(namespace, ...objects(namespace));
-  await rolledOut(namespace, 'traefik');
+  await rolledOut(namespace, 'deployment/traefik');
 }
 
 export async function removeKinds(): Promise<void> {
