@@ -1,3 +1,5 @@
+import { IMAGE } from '../../../loadtest/run/kubernetes.ts';
+
 /** What a run of the suite needs to know of the cluster, and nothing more. */
 const variables = {
   E2E_IMAGE: {
@@ -9,6 +11,7 @@ const variables = {
     default: 'docker.io/library/traefik:v3.7',
     help: 'Image of Traefik, for a second one that knows IngressRoute (stickiness by source address)',
   },
+  E2E_K6_IMAGE: { default: IMAGE, help: 'Image of k6 for the load test in the cluster' },
   E2E_INGRESS_CLASS: { default: 'traefik', help: 'Class of the Traefik that is in the cluster' },
   E2E_INGRESS: {
     default: '127.0.0.1',
