@@ -164,7 +164,8 @@ test('what is typed while the connection is lost waits for it', async () => {
     await page.getByLabel('Message', { exact: true }).press('Enter');
     expect(await message(page, 'Through').count()).toBe(0);
     proxy.targets = targets;
-    await status(page, 'Connected');
+    // Of chat itself: it is back a moment after the namespace that the status tells of.
+    await page.locator('.composer button:enabled').waitFor();
     await page.getByLabel('Message', { exact: true }).press('Enter');
     await message(page, 'Through').getByText('sent').waitFor();
   } finally {

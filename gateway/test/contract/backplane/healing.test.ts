@@ -196,21 +196,25 @@ test('a hundred thousand users are listed page by page', { timeout: 120_000 }, a
       Array.from({ length: 500 }, (_, at) => connect(node, `u${index + at}`, `s${index + at}`)),
     );
   const admin = new Redis(redis.url);
-  await admin.config('SET', 'slowlog-log-slower-than', '50000');
-  await admin.slowlog('RESET');
+  const spent = async () => {
+    const info = await admin.info('cpu');
+    const seconds = (of: string) => Number(new RegExp(`used_cpu_${of}:([\\d.]+)`).exec(info)![1]);
+    return seconds('user') + seconds('sys');
+  };
   const { registry } = node.backplane;
   const seen = new Set<string>();
   let cursor: string | undefined;
-  const begun = Date.now();
+  let most = 0;
   do {
+    const before = await spent();
     const page = await registry.list('/', 1000, cursor);
+    most = Math.max(most, (await spent()) - before);
     expect(page.count).toBe(total);
     for (const { id } of page.users) seen.add(id);
     cursor = page.nextCursor;
   } while (cursor !== undefined);
   expect(seen.size).toBe(total);
-  expect(Date.now() - begun).toBeLessThan(20_000);
-  // Nothing held Redis up for 50 ms, whatever the number of users.
-  expect(await admin.slowlog('LEN')).toBe(0);
+  // Nothing holds Redis up, whatever the number of users. Of its own time: others on the machine do not lengthen that.
+  expect(most).toBeLessThan(0.05);
   admin.disconnect();
 });
