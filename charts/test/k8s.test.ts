@@ -38,6 +38,13 @@ test('the plain manifests have what the chart makes of its defaults, but for its
   expect(names(plain)).toEqual(names(rendered).filter((name) => name !== 'Pod/streamgate-test'));
 });
 
+test.each(['k8s/redis/redis.yaml', 'charts/streamgate/values-dev.yaml'])(
+  '%s has no shell that stays before its program and keeps signals to itself',
+  (file) => {
+    expect(readFileSync(join(root, file), 'utf8')).not.toMatch(/\| *exec /);
+  },
+);
+
 interface Manifest {
   kind: string;
   metadata: { name: string };

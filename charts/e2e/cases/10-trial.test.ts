@@ -33,6 +33,11 @@ test('it goes as docs/platform/install.md walks it', async () => {
   await gateway.upgrade();
   const before = await gateway.settled(3);
   const seconds = Math.round((Date.now() - began) / 1000);
+  for (const store of ['redis', 'postgres']) {
+    const first = ['exec', `streamgate-${store}-0`, '--', 'cat', '/proc/1/comm'];
+    // What is told to end is the program, not a shell before it.
+    expect(await run('kubectl', ['-n', namespace, ...first])).toContain(store);
+  }
   await gateway.answers();
   expect(await gateway.helm(4, 'test', 'streamgate')).toMatch(/Phase: +Succeeded/);
   const console = await fetch(`${gateway.url}/console`);
