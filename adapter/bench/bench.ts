@@ -4,10 +4,11 @@ import { type Row, cells, head } from './report.ts';
 import { fanOut } from './scenarios/fan-out.ts';
 import { memory } from './scenarios/memory.ts';
 import { recovery } from './scenarios/recovery.ts';
-import { tenNodes, unicast } from './scenarios/unicast.ts';
+import { steadyUnicast, tenNodes, unicast } from './scenarios/unicast.ts';
 
 const scenarios: Record<string, (run: Extent) => Promise<Row[]>> = {
   unicast,
+  'steady-unicast': steadyUnicast,
   'ten-nodes': tenNodes,
   'fan-out': fanOut,
   recovery,
