@@ -10,7 +10,7 @@ import { fanOut } from './scenarios/fan-out.js';
 import { idleHeap } from './scenarios/idle-heap.js';
 import { metrics } from './scenarios/metrics.js';
 import { tracing } from './scenarios/tracing.js';
-import { unicast } from './scenarios/unicast.js';
+import { steadyUnicast, unicast } from './scenarios/unicast.js';
 
 const scenarios: Record<string, (run: Run) => Promise<Row[]>> = {
   heap: idleHeap,
@@ -18,6 +18,7 @@ const scenarios: Record<string, (run: Run) => Promise<Row[]>> = {
   acks,
   'fan-out': fanOut,
   unicast,
+  'steady-unicast': steadyUnicast,
   door,
   chat,
   metrics,
