@@ -14,7 +14,7 @@ const WARM_UP = 4;
 interface Pair {
   stock: Ready;
   ours: Ready;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 /** Private messages from sessions of one node to sessions of another, by way of Redis. */
