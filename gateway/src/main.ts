@@ -13,7 +13,7 @@ import { configureHttp } from './ingest/http/http-door.js';
 import { log } from './ops/log.js';
 import { startManagement } from './ops/management.js';
 import { metrics } from './ops/metrics.js';
-import { exitWhileStarting, installSignals } from './ops/shutdown.js';
+import { closeServer, exitWhileStarting, installSignals } from './ops/shutdown.js';
 import { tracing } from './ops/tracing.js';
 
 /** Where a started node answers. */
@@ -78,7 +78,7 @@ export async function start(): Promise<Started> {
 
   async function closeAll(): Promise<void> {
     await Promise.all(doors.map((door) => door.close()));
-    await app.close();
+    await closeServer(app.getHttpServer(), () => app.close());
     await edge.close();
     await inbox.close();
     chatParts?.namespace.close();

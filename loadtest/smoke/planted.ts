@@ -1,9 +1,11 @@
 import type { Way } from '../run/balancer.ts';
 
-/** What can be wrong with a gateway; every hundredth event suffers it (`corrupts`: one), or every one is slow, or becomes so. */
+/** What can be wrong with a gateway; every hundredth event suffers it (`corrupts`: one; `reorders`: every tenth), or every one is slow, or becomes so. */
 export type Fault = 'drops' | 'doubles' | 'reorders' | 'corrupts' | 'is slow' | 'tires';
 
 const EVERY = 100;
+/** Two events are out of order only where one person sent both: with many senders most that change places are not. */
+const REORDER_EVERY = 10;
 const SLOW_MS = 600;
 const TIRED_MS = 1500;
 /** Events after which a gateway that tires is slow. */
@@ -27,7 +29,8 @@ export class Planted {
     return (chunk, forward) => {
       for (const part of frames.of(chunk)) {
         if (part.isEvent) this.events++;
-        const isHit = part.isEvent && this.events % EVERY === 0;
+        const every = this.fault === 'reorders' ? REORDER_EVERY : EVERY;
+        const isHit = part.isEvent && this.events % every === 0;
         const isTired = this.fault === 'tires' && this.events > FRESH;
         if (held && part.isEvent) {
           forward(Buffer.concat([part.bytes, held]));

@@ -13,6 +13,7 @@ import { metrics } from './metrics.js';
 import { MetricsController } from './metrics.controller.js';
 import { NEEDS, type ManagementNeeds } from './needs.js';
 import { ProblemFilter } from './problem-filter.js';
+import { closeServer } from './shutdown.js';
 
 export interface Management {
   /** Of this machine, also when it listens on all addresses. */
@@ -24,8 +25,6 @@ export interface Management {
 class ManagementModule {}
 
 const BODY_MAX_BYTES = 4096;
-/** What an open scrape may still take when the port closes. */
-const CLOSE_MS = 1000;
 
 /**
  * Opens the management port: a Nest application of its own, so that it answers before the public
@@ -64,11 +63,7 @@ export async function startManagement(needs: ManagementNeeds): Promise<Managemen
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://${reachable(config.host)}:${port}`,
-    async close() {
-      const impatient = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
-      await app.close();
-      clearTimeout(impatient);
-    },
+    close: () => closeServer(server, () => app.close()),
   };
 }
 

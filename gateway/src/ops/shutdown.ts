@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.js';
 import { log, repeated } from './log.js';
@@ -19,6 +20,8 @@ export interface ShutdownParts {
 /** What an uncaught error leaves of the drain: the node's state can no longer be trusted. */
 const FATAL_DRAIN_SECONDS = 3;
 const CLOSE_MS = 10_000;
+/** What answers under way may still take when a port closes. */
+const LAST_ANSWERS_MS = 1000;
 const FATAL_MS = FATAL_DRAIN_SECONDS * 1000 + CLOSE_MS;
 
 /**
@@ -80,6 +83,16 @@ export function installSignals({ mode, drain, hurry, closeAll }: ShutdownParts):
   process.on('SIGINT', asked);
   process.on('uncaughtException', failed);
   process.on('unhandledRejection', (reason) => failed(reason, 'unhandledRejection'));
+}
+
+/**
+ * Ends a server that nobody is to ask any more. Closing waits for each connection, also for one on which nothing was ever
+ * asked (browsers and load balancers open such ahead of time): what is left after a while is cut.
+ * @param close resolves when the server has no connections
+ */
+export async function closeServer(server: Server, close: () => Promise<void>): Promise<void> {
+  const impatient = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
+  await close().finally(() => clearTimeout(impatient));
 }
 
 async function within(limitMs: number, work: Promise<void>): Promise<void> {

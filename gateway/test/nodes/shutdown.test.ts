@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect as connectTo, createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Client, connect, eventually } from '../client.js';
 import { ALICE, BOB } from '../cluster.js';
@@ -29,6 +29,17 @@ describe('a node ends', () => {
     // A closed transport, not a server disconnect: the clients come back.
     expect(await Promise.all(gone)).toEqual(['transport close', 'transport close']);
     expect(clients.every((client) => client.socket.active)).toBe(true);
+    expect(await node.exit).toEqual({ code: 0, signal: null });
+  });
+
+  test('connections on which nothing is asked, or not all of it, do not keep it', async () => {
+    const node = await serving({ STREAMGATE_DRAIN_SECONDS: '1' });
+    const { port } = new URL(node.url);
+    const [silent, slow] = [connectTo(Number(port)), connectTo(Number(port))];
+    await Promise.all([once(silent, 'connect'), once(slow, 'connect')]);
+    slow.write('GET /openapi.json HTTP/1.1\r\nHost: x\r\n');
+    node.signal('SIGTERM');
+    // 1 when it could not be closed in time.
     expect(await node.exit).toEqual({ code: 0, signal: null });
   });
 
