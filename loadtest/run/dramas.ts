@@ -53,6 +53,7 @@ export function rollingDeploy(drainMs: number, graceMs = GRACE_MS) {
     if (!cluster || !balancer) return asked('Start the rolling update now', size.seconds, say);
     const began = performance.now();
     facts['nodes killed'] = 0;
+    facts['nodes that failed to stop'] = 0;
     for (const { number } of [...cluster.nodes]) {
       const old = await cluster.replace(number);
       balancer.targets = cluster.nodes.map(({ url }) => url);
@@ -60,7 +61,8 @@ export function rollingDeploy(drainMs: number, graceMs = GRACE_MS) {
       if (!(await endsWithin(old, drainMs + graceMs))) {
         old.process.kill('SIGKILL');
         facts['nodes killed']++;
-      }
+      } else if (stage.candidate === 'streamgate' && old.process.exitCode !== 0)
+        facts['nodes that failed to stop']++;
     }
     facts['deploy, s'] = (performance.now() - began) / 1000;
     facts['most connects in a second'] = balancer.peak(at);

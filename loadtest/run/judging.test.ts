@@ -119,6 +119,7 @@ describe('a check is not met when what it asks for was not seen', () => {
     ['jitter', /connected within 8 s/],
     ['jitter', /connections that were lost/],
     ['avalanche', /connections that were lost/],
+    ['avalanche', /nodes that failed to stop/],
     ['node-death', /connections that were lost/],
     ['redis-restart', /lost Redis/],
     ['slow-and-flood', /read nothing/],

@@ -129,7 +129,10 @@ export const PLANS: readonly Plan[] = [
       // Of a deployment elsewhere its own controller decides that.
       ...(measured.candidate === 'target'
         ? []
-        : [none('nodes that had to be killed', measured.facts['nodes killed'])]),
+        : [
+            none('nodes that had to be killed', measured.facts['nodes killed']),
+            none('nodes that failed to stop', measured.facts['nodes that failed to stop']),
+          ]),
     ],
   },
   {

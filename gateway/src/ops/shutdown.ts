@@ -87,12 +87,14 @@ export function installSignals({ mode, drain, hurry, closeAll }: ShutdownParts):
 
 /**
  * Ends a server that nobody is to ask any more. Closing waits for each connection, also for one on which nothing was ever
- * asked (browsers and load balancers open such ahead of time): what is left after a while is cut.
+ * asked (browsers and load balancers open such ahead of time): what is left after a while is cut. Nor is it waited for
+ * WebSockets whose other end has vanished, which Node does not cut with the others: they end with the process.
  * @param close resolves when the server has no connections
  */
 export async function closeServer(server: Server, close: () => Promise<void>): Promise<void> {
   const impatient = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
-  await close().finally(() => clearTimeout(impatient));
+  const late = delay(2 * LAST_ANSWERS_MS, undefined, { ref: false });
+  await Promise.race([close(), late]).finally(() => clearTimeout(impatient));
 }
 
 async function within(limitMs: number, work: Promise<void>): Promise<void> {

@@ -43,6 +43,31 @@ describe('a node ends', () => {
     expect(await node.exit).toEqual({ code: 0, signal: null });
   });
 
+  test('a WebSocket whose other end has vanished does not keep it', async () => {
+    const node = await serving({
+      STREAMGATE_DRAIN_SECONDS: '1',
+      STREAMGATE_PING_INTERVAL_MS: '500',
+      STREAMGATE_PING_TIMEOUT_MS: '500',
+    });
+    const vanished = connectTo(Number(new URL(node.url).port));
+    const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+    vanished.write(
+      [
+        'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1',
+        'Host: localhost',
+        ...upgrade,
+        `Sec-WebSocket-Key: ${btoa('sixteen bytes...')}`,
+        ...['', ''],
+      ].join('\r\n'),
+    );
+    // It answers nothing: no ping, and not the closing of the WebSocket that follows, for which `ws` waits 30 s.
+    const CLOSE = 0x88;
+    for await (const frames of vanished.iterator({ destroyOnReturn: false }))
+      if ((frames as Buffer).includes(CLOSE)) break;
+    node.signal('SIGTERM');
+    expect(await node.exit).toEqual({ code: 0, signal: null });
+  });
+
   test('SIGTERM on a node with a Redis exits 0 too', async () => {
     const redis = await startRedis();
     const node = await serving({
