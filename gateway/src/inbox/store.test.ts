@@ -123,7 +123,7 @@ describe.each(Object.keys(KINDS))('an inbox in %s', (kind) => {
     await vi.waitFor(async () => {
       await look(inbox);
       expect(await size()).toBe(2);
-    });
+    }, 5000);
   });
 
   test('holds an event once, however often it is put in', async () => {
